@@ -1,0 +1,1 @@
+"""Free text becomes ontology terms, with provenance."""

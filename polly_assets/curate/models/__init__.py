@@ -1,0 +1,1 @@
+"""Annotation models: one per file; `base` is the contract, `registry` the table."""

@@ -1,0 +1,1 @@
+"""Files become jobs; jobs become normalized datasets."""

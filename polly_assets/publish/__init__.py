@@ -1,0 +1,1 @@
+"""Curated metadata and matrices become SQL tables, search and files."""

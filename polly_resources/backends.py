@@ -1,0 +1,90 @@
+"""Address to backend: the one table that says which file serves which scheme.
+
+A backend is imported on first use, so an optional library costs nothing until it is
+asked for. Add a backend as one row, in alphabetical order.
+Keep out: anything a backend does.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from polly_resources.errors import Misconfigured
+from polly_resources.settings import Settings
+
+if TYPE_CHECKING:
+    from polly_resources.jobs.base import JobLedger
+    from polly_resources.objects.base import ObjectStore
+    from polly_resources.ontologies.base import OntologySource
+    from polly_resources.query.base import QueryEngine
+    from polly_resources.search.base import SearchIndex
+    from polly_resources.tables.base import TableStore
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """Where a backend lives and which extra brings its library."""
+
+    target: str
+    extra: str = ""
+
+
+BACKENDS: dict[tuple[str, str], Backend] = {
+    ("jobs", "sqlite"): Backend("polly_resources.jobs.sql:SqlLedger"),
+    ("objects", "file"): Backend("polly_resources.objects.files:FileStore"),
+    ("ontologies", "packages"): Backend("polly_resources.ontologies.packages:PackageOntologies"),
+    ("query", "duckdb"): Backend("polly_resources.query.duckdb:DuckDBEngine"),
+    ("search", "tantivy"): Backend("polly_resources.search.tantivy:TantivyIndex"),
+    ("tables", "delta"): Backend("polly_resources.tables.delta:DeltaStore"),
+}
+
+
+def open_backend(capability: str, address: str) -> object:
+    """The backend that serves the address, constructed with it.
+
+    Raises Misconfigured where the scheme is unknown or its library is missing.
+    """
+    scheme = address.partition("://")[0]
+    backend = BACKENDS.get((capability, scheme))
+    if backend is None:
+        known = ", ".join(s for c, s in BACKENDS if c == capability)
+        raise Misconfigured(
+            "unknown_backend",
+            f"{capability} address {address!r} has scheme {scheme!r}",
+            hint=f"set POLLY_{capability.upper()} to one of: {known}",
+        )
+    module, _, name = backend.target.partition(":")
+    try:
+        cls = getattr(importlib.import_module(module), name)
+    except ImportError as error:
+        hint = f"pip install 'polly-open[{backend.extra}]'" if backend.extra else "reinstall"
+        raise Misconfigured("missing_package", f"{scheme} needs {error.name}", hint=hint) from error
+    return cast(object, cls(address))
+
+
+@dataclass(frozen=True, slots=True)
+class Backends:
+    """The capabilities of one settings object, opened."""
+
+    settings: Settings
+    jobs: JobLedger
+    objects: ObjectStore
+    ontologies: OntologySource
+    query: QueryEngine
+    search: SearchIndex
+    tables: TableStore
+
+
+def open_all(settings: Settings) -> Backends:
+    """Open every capability of the settings."""
+    return Backends(
+        settings=settings,
+        jobs=cast("JobLedger", open_backend("jobs", settings.jobs)),
+        objects=cast("ObjectStore", open_backend("objects", settings.objects)),
+        ontologies=cast("OntologySource", open_backend("ontologies", settings.ontologies)),
+        query=cast("QueryEngine", open_backend("query", settings.query)),
+        search=cast("SearchIndex", open_backend("search", settings.search)),
+        tables=cast("TableStore", open_backend("tables", settings.tables)),
+    )

@@ -1,0 +1,1 @@
+"""The job ledger. The contract is in `base`; one file per backend."""

@@ -1,0 +1,1 @@
+"""Object stores. The contract is in `base`; one file per backend."""

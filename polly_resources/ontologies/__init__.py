@@ -1,0 +1,1 @@
+"""Ontology releases. The contract is in `base`; one file per backend."""

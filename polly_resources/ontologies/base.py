@@ -1,0 +1,34 @@
+"""The contract for ontology releases: whole vocabularies with a version.
+
+Keep out: matching terms in text.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from polly_resources.records import Term
+
+
+@dataclass(frozen=True, slots=True)
+class OntologyInfo:
+    """An ontology as shipped: prefix, release, licence of the content, and its source."""
+
+    name: str
+    version: str
+    licence: str
+    source: str
+
+
+class OntologySource(ABC):
+    """Where ontology releases come from."""
+
+    @abstractmethod
+    def available(self) -> Sequence[OntologyInfo]:
+        """The ontologies that can be loaded, one release each, ordered by name."""
+
+    @abstractmethod
+    def terms(self, name: str) -> Iterator[Term]:
+        """Every term of the ontology, deprecated ones included. Raises NotFound."""

@@ -1,0 +1,1 @@
+"""SQL engines. The contract is in `base`; one file per backend."""

@@ -1,0 +1,53 @@
+"""The contract for SQL engines: one authorised, pinned statement in, Arrow out.
+
+The statement arrives as a sqlglot tree in the Trino dialect, already checked: read-only,
+every table reference resolved to a version. An engine translates and runs it.
+Keep out: authorisation, name resolution and the user's dialect.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+from sqlglot import exp
+
+from polly_resources.tables.base import TableFiles
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """What a table name of the statement stands for: pinned files, or rows in memory.
+
+    `schema` is the declared Arrow schema; it is what an empty table looks like.
+    """
+
+    schema: pa.Schema
+    files: TableFiles | None = None
+    rows: pa.Table | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A checked statement; its table nodes are bare identifiers, the keys of `relations`."""
+
+    tree: exp.Query
+    relations: Mapping[str, Relation] = field(default_factory=dict)
+
+
+class QueryEngine(ABC):
+    """Runs checked read-only statements."""
+
+    @abstractmethod
+    def run(self, statement: Statement, *, max_rows: int | None = None) -> pa.Table:
+        """The result, at most `max_rows` rows of it.
+
+        Raises BadQuery where the engine refuses the statement, Unavailable where it
+        does not answer.
+        """
+
+    @abstractmethod
+    def version(self) -> str:
+        """The engine's name and version."""

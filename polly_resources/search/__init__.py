@@ -1,0 +1,1 @@
+"""Full-text search. The contract is in `base`; one file per backend."""

@@ -1,0 +1,40 @@
+"""The contract for full-text search over datasets, with exact filters and facet counts.
+
+Equal hits on the same request is what backends share; equal scores is not.
+Keep out: which fields a dataset has; documents arrive ready made.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from polly_resources.records import SearchAnswer, SearchDocument, SearchRequest
+
+
+class SearchIndex(ABC):
+    """One index per atlas."""
+
+    @abstractmethod
+    def put(self, atlas: str, documents: Sequence[SearchDocument]) -> None:
+        """Add documents, replacing those of the same dataset ids; visible on return."""
+
+    @abstractmethod
+    def delete(self, atlas: str, dataset_ids: Sequence[str]) -> None:
+        """Remove documents; absent ids are no error."""
+
+    @abstractmethod
+    def rebuild(self, atlas: str, documents: Sequence[SearchDocument]) -> None:
+        """Replace the whole index in one step; readers see the old one or the new one."""
+
+    @abstractmethod
+    def search(self, atlas: str, request: SearchRequest) -> SearchAnswer:
+        """Answer one request: all words must match somewhere in title, text or concepts.
+
+        A quoted part is a phrase; `-word` excludes. Empty text matches every document.
+        An atlas without documents answers with nothing. Raises BadQuery.
+        """
+
+    @abstractmethod
+    def count(self, atlas: str) -> int:
+        """The number of documents in the atlas's index."""

@@ -1,0 +1,105 @@
+"""Addresses and limits: the only place that reads the environment.
+
+Owns the frozen `Settings` and the table of profiles. An address is `scheme://rest`; the
+scheme picks the backend (see `backends`). Add a setting here with its unit and default.
+Keep out: opening anything.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from polly_resources.errors import Misconfigured
+
+CAPABILITIES = ("jobs", "objects", "ontologies", "query", "search", "tables")
+
+PROFILES: Mapping[str, Mapping[str, str]] = {
+    "local": {
+        "jobs": "sqlite:///{home}/jobs.db",
+        "objects": "file://{home}/objects",
+        "ontologies": "packages://{home}/ontologies",
+        "query": "duckdb://",
+        "search": "tantivy://{home}/search",
+        "tables": "delta://{home}/tables",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that may differ between one machine and another.
+
+    `lease_seconds` is how long a claim holds without renewal; `batch_bytes` and
+    `batch_jobs` close a batch; `workers` is the number of files read at once;
+    `max_rows` caps the rows an SQL answer may have.
+    """
+
+    home: Path
+    profile: str
+    jobs: str
+    objects: str
+    ontologies: str
+    query: str
+    search: str
+    tables: str
+    api_host: str = "127.0.0.1"
+    api_port: int = 8765
+    ui_port: int = 3000
+    api_key: str | None = None
+    lease_seconds: float = 60.0
+    batch_bytes: int = 1_000_000_000
+    batch_jobs: int = 200
+    workers: int = 2
+    max_rows: int = 1_000_000
+
+    def address(self, capability: str) -> str:
+        """The address of one capability."""
+        return str(getattr(self, capability))
+
+    def __repr__(self) -> str:
+        return f"Settings(home={str(self.home)!r}, profile={self.profile!r})"
+
+
+def load(
+    home: Path | str | None = None,
+    profile: str | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Settings:
+    """Settings from arguments, then `POLLY_*` variables, then the profile.
+
+    Raises Misconfigured for an unknown profile or a value of the wrong type.
+    """
+    env = os.environ if environ is None else environ
+    root = Path(home or env.get("POLLY_HOME") or Path.home() / ".polly").expanduser().absolute()
+    name = profile or env.get("POLLY_PROFILE") or "local"
+    if name not in PROFILES:
+        known = ", ".join(sorted(PROFILES))
+        raise Misconfigured(
+            "unknown_profile", f"profile {name!r} does not exist", hint=f"choose one of: {known}"
+        )
+    values: dict[str, Any] = {"home": root, "profile": name}
+    for field in fields(Settings):
+        raw = env.get(f"POLLY_{field.name.upper()}")
+        if field.name in values or not raw:
+            continue
+        values[field.name] = _parse(field.name, raw, type(field.default))
+    for capability in CAPABILITIES:
+        values.setdefault(capability, PROFILES[name][capability].format(home=root))
+    return Settings(**values)
+
+
+def _parse(name: str, raw: str, kind: type) -> str | int | float:
+    if kind not in (int, float):
+        return raw
+    try:
+        return int(raw) if kind is int else float(raw)
+    except ValueError:
+        raise Misconfigured(
+            "bad_setting",
+            f"POLLY_{name.upper()} is {raw!r}, expected {kind.__name__}",
+            hint="correct or unset the variable",
+        ) from None

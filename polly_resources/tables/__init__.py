@@ -1,0 +1,1 @@
+"""Versioned columnar tables. The contract is in `base`; one file per backend."""

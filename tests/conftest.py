@@ -1,0 +1,25 @@
+"""Shared fixtures: an isolated home, and the optional folder of real files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from polly_resources.settings import Settings, load
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real files named by POLLY_TEST_DATA; skips where there is none."""
+    folder = os.environ.get("POLLY_TEST_DATA")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("POLLY_TEST_DATA does not name a folder of real files")
+    return Path(folder)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """The local profile in an empty home."""
+    return load(home=tmp_path / "home", environ={})
