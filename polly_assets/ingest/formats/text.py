@@ -1,0 +1,153 @@
+"""What all text formats share: bytes off the disk, characters, lines, safe ids.
+
+Owns gunzipping (by content, never by name), decoding, line ends and the rule that makes a
+dataset id from a file name. Add here what at least two text formats need.
+Keep out: the grammar of any one format.
+"""
+
+from __future__ import annotations
+
+import re
+from io import BufferedIOBase
+from pathlib import Path
+from typing import cast
+
+from isal import igzip, isal_zlib
+
+from polly_assets.ingest.formats.base import HEAD_BYTES
+from polly_resources.errors import BadInput
+from polly_resources.records import Notice
+
+GZIP_MAGIC = b"\x1f\x8b"
+
+KNOWN_ENDINGS = (
+    "_family.soft",
+    "_family.txt",
+    "_series_matrix.txt",
+    ".csv",
+    ".gct",
+    ".h5ad",
+    ".json",
+    ".soft",
+    ".tab",
+    ".tsv",
+    ".txt",
+)
+"""Endings that are no part of a dataset id; at most one is removed, after `.gz`."""
+
+_UTF8_BOM = b"\xef\xbb\xbf"
+_UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
+_GZIP_ERRORS = cast(tuple[type[Exception], ...], (EOFError, OSError, isal_zlib.error))
+_UNSAFE = re.compile(r"[^0-9A-Za-z_.-]+")
+
+
+def read_bytes(path: Path, name: str) -> bytes:
+    """The content of a file, gunzipped where it is gzipped (all members).
+
+    Raises BadInput `empty_file` (also for a gzip of nothing) or `corrupt_gzip`.
+    """
+    data = path.read_bytes()
+    if data.startswith(GZIP_MAGIC):
+        try:
+            data = cast(bytes, igzip.decompress(data))  # type: ignore[no-untyped-call]
+        except _GZIP_ERRORS as error:
+            raise BadInput(
+                "corrupt_gzip",
+                f"the gzip stream is damaged or cut short ({error})",
+                file=name,
+                hint="check it with `gzip -t` and transfer the file again",
+            ) from error
+    if not data:
+        raise BadInput("empty_file", "the file has no content", file=name, hint="upload it again")
+    return data
+
+
+def head(path: Path, n: int = HEAD_BYTES) -> bytes:
+    """The first `n` bytes, gunzipped where gzipped; what is readable of a damaged file."""
+    with path.open("rb") as raw:
+        gzipped = raw.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+        raw.seek(0)
+        if not gzipped:
+            return raw.read(n)
+        return _readable(igzip.IGzipFile(fileobj=raw), n)  # type: ignore[no-untyped-call]
+
+
+def _readable(stream: BufferedIOBase, n: int) -> bytes:
+    found = bytearray()
+    try:
+        while len(found) < n and (chunk := stream.read1(n - len(found))):
+            found += chunk
+    except _GZIP_ERRORS:
+        pass
+    return bytes(found)
+
+
+def decode(data: bytes, name: str) -> tuple[str, tuple[Notice, ...]]:
+    """Characters of a text file, without byte order mark.
+
+    UTF-8, or UTF-16 where its byte order mark says so; anything else is read as Latin-1,
+    which never fails. All but UTF-8 is recorded as Notice `not_utf8`.
+    """
+    if data.startswith(_UTF16_BOMS):
+        try:
+            return data.decode("utf-16"), (Notice("not_utf8", f"{name} is UTF-16; read as such"),)
+        except UnicodeDecodeError:
+            pass
+    try:
+        return data.removeprefix(_UTF8_BOM).decode("utf-8"), ()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        message = (
+            f"{name} is not UTF-8 (byte 0x{data[error.start]:02x}); read as Latin-1, so check "
+            "letters with accents"
+        )
+        return data.decode("latin-1"), (Notice("not_utf8", message, f"line {line}"),)
+
+
+def utf8_lines(data: bytes, name: str) -> tuple[bytes, tuple[Notice, ...]]:
+    r"""The file as UTF-8 bytes with every line end (CR-LF, CR) made `\n`."""
+    notices: tuple[Notice, ...] = ()
+    if not data.isascii():
+        text, notices = decode(data, name)
+        data = text.encode()
+    if b"\r" in data:
+        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return data, notices
+
+
+def base_name(name: str) -> str:
+    """The last part of a path, without `.gz` and without one known ending."""
+    last = name.replace("\\", "/").rsplit("/", 1)[-1].strip()
+    last = _without(last, ".gz")
+    for ending in KNOWN_ENDINGS:
+        if last.lower().endswith(ending):
+            return _without(last, ending)
+    return last
+
+
+def _without(name: str, ending: str) -> str:
+    return name[: -len(ending)] if name.lower().endswith(ending) else name
+
+
+def safe_id(text: str) -> str:
+    """`text` with every run of characters outside `[0-9A-Za-z_.-]` made one `_`.
+
+    The empty string where no letter or digit would remain.
+    """
+    safe = _UNSAFE.sub("_", text.strip()).lstrip(".")
+    return safe if any(c.isalnum() for c in safe) else ""
+
+
+def dataset_id_from_name(name: str) -> str:
+    """The dataset id that a file name stands for: `a/GSE1 x.gct.gz` is `GSE1_x`.
+
+    Raises BadInput `unusable_name` where no letter or digit of the name is usable.
+    """
+    if found := safe_id(base_name(name)):
+        return found
+    raise BadInput(
+        "unusable_name",
+        "the file name has no ASCII letter or digit to make a dataset id from",
+        file=name,
+        hint="rename the file, such as GSE60450.csv",
+    )
