@@ -35,7 +35,8 @@ class Settings:
 
     `lease_seconds` is how long a claim holds without renewal; `batch_bytes` and
     `batch_jobs` close a batch; `workers` is the number of files read at once;
-    `max_rows` caps the rows an SQL answer may have.
+    `max_rows` caps the rows an SQL answer may have. `url` names a server to ask instead
+    of working in this process; `api_key` is what that server, or ours, demands.
     """
 
     home: Path
@@ -50,6 +51,7 @@ class Settings:
     api_port: int = 8765
     ui_port: int = 3000
     api_key: str | None = None
+    url: str | None = None
     lease_seconds: float = 60.0
     batch_bytes: int = 1_000_000_000
     batch_jobs: int = 200
@@ -90,6 +92,12 @@ def load(
     for capability in CAPABILITIES:
         values.setdefault(capability, PROFILES[name][capability].format(home=root))
     return Settings(**values)
+
+
+def environment(settings: Settings, environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment for a child process that shall load the same settings."""
+    env = dict(os.environ if environ is None else environ)
+    return {**env, "POLLY_HOME": str(settings.home), "POLLY_PROFILE": settings.profile}
 
 
 def _parse(name: str, raw: str, kind: type) -> str | int | float:
