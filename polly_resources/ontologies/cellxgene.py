@@ -17,14 +17,15 @@ from typing import Any, TextIO
 import zstandard
 
 from polly_resources.errors import BadInput, NotFound
+from polly_resources.ontologies.catalogue import Release
 from polly_resources.records import Term
 
 _CHUNK = 1 << 22
 """Characters decoded at once: memory follows this, not the file (NCBITaxon is 850 MB)."""
 
 
-def release(package: Path, name: str) -> tuple[str, Path]:
-    """The newest release of an ontology in the package's folder: its version and file.
+def release(package: Path, name: str) -> Release:
+    """The newest release of an ontology in the package's folder.
 
     Raises NotFound where the package has none.
     """
@@ -38,22 +39,22 @@ def release(package: Path, name: str) -> tuple[str, Path]:
             file=str(package / "data"),
             hint="install a newer cellxgene-ontology-guide",
         )
-    return max(found, key=lambda item: _order(item[0]))
+    version, path = max(found, key=lambda item: _order(item[0]))
+    return Release(version, lambda: _read(path))
 
 
-def read(path: Path) -> Iterator[Term]:
-    """The terms of one file, in its order. Raises BadInput where it is damaged."""
-    with path.open("rb") as raw, zstandard.ZstdDecompressor().stream_reader(raw) as stream:
-        try:
+def _read(path: Path) -> Iterator[Term]:
+    try:
+        with path.open("rb") as raw, zstandard.ZstdDecompressor().stream_reader(raw) as stream:
             for curie, entry in _entries(io.TextIOWrapper(stream, encoding="utf-8")):
                 yield _term(curie, entry)
-        except (zstandard.ZstdError, ValueError, AttributeError, KeyError, TypeError) as error:
-            raise BadInput(
-                "damaged_ontology_file",
-                f"expected a JSON object of terms, found: {error}",
-                file=str(path),
-                hint="reinstall cellxgene-ontology-guide",
-            ) from error
+    except (zstandard.ZstdError, ValueError, AttributeError, KeyError, TypeError) as error:
+        raise BadInput(
+            "damaged_ontology_file",
+            f"expected a JSON object of terms, found: {error}",
+            file=str(path),
+            hint="reinstall cellxgene-ontology-guide",
+        ) from error
 
 
 def _order(version: str) -> tuple[int, ...]:
