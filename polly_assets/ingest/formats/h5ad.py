@@ -1,0 +1,173 @@
+"""Reads AnnData files (`.h5ad`), every on-disk age since 0.5, with h5py alone.
+
+Owns how the elements of a file become one dataset: samples are `obs`, features are `var`,
+matrices are `X`, `layers/NAME` and `raw/X`. Encodings of single elements belong to
+`h5ad_frames`, `h5ad_elements` and `h5ad_metadata`; access to HDF5 to `h5ad_access`.
+The source of the layout is AnnData's on-disk format document and the files of its archive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import h5py
+import polars as pl
+
+from polly_assets.ingest.formats.base import (
+    FailedDataset,
+    Matrix,
+    ParsedDataset,
+    Reader,
+    Source,
+)
+from polly_assets.ingest.formats.h5ad_access import (
+    Findings,
+    child,
+    is_hdf5,
+    keys,
+    opened,
+    plain_text,
+    required,
+)
+from polly_assets.ingest.formats.h5ad_elements import read_matrix
+from polly_assets.ingest.formats.h5ad_frames import read_frame, read_ids
+from polly_assets.ingest.formats.h5ad_metadata import (
+    list_left_out,
+    read_sidecar,
+    read_uns,
+    sidecar_dataset_id,
+    uns_categories,
+)
+from polly_assets.ingest.formats.text import dataset_id_from_name
+from polly_assets.schema import SINGLE_CELL
+from polly_resources.errors import BadInput
+
+_SHOWN = 5
+"""Names quoted in a message; the rest are counted."""
+
+
+class H5adReader(Reader):
+    """One `.h5ad` file is one dataset; its observations are the samples."""
+
+    name: ClassVar[str] = "h5ad"
+    suffixes: ClassVar[tuple[str, ...]] = (".h5ad",)
+
+    def sniff(self, name: str, head: bytes) -> bool:
+        """HDF5 that is called `.h5ad`; other HDF5 formats share the signature."""
+        return name.removesuffix(".gz").endswith(self.suffixes) and is_hdf5(head)
+
+    def read(self, source: Source) -> Iterator[ParsedDataset | FailedDataset]:
+        """The file's one dataset; the file is closed before it is yielded."""
+        with opened(source) as file:
+            dataset = _read(file, source)
+        yield dataset
+
+
+def _read(file: h5py.File, source: Source) -> ParsedDataset:
+    findings = Findings()
+    sidecar = dict(read_sidecar(source, findings))
+    categories = uns_categories(file, findings)
+    samples, in_obs = read_frame(required(file, "obs"), "sample_id", categories, findings)
+    features, in_var = read_frame(required(file, "var"), "feature_id", categories, findings)
+    _check_ids(samples["sample_id"], features["feature_id"], findings)
+    matrices = tuple(_matrices(file, samples.height, features, findings))
+    uns = read_uns(file, in_obs | in_var, findings)
+    list_left_out(file, findings)
+    if findings.not_loaded:
+        findings.note(
+            "not_loaded", f"kept in the original file only: {', '.join(findings.not_loaded)}"
+        )
+    dataset_id = sidecar_dataset_id(sidecar) or dataset_id_from_name(source.name)
+    sidecar.pop("dataset_id", None)
+    _note_overridden(uns, sidecar, findings)
+    metadata = {**uns, **sidecar}
+    data_type = metadata.get("data_type")
+    return ParsedDataset(
+        dataset_id=dataset_id,
+        format=H5adReader.name,
+        metadata=metadata,
+        samples=samples,
+        features=features,
+        matrices=matrices,
+        data_type=data_type if isinstance(data_type, str) and data_type else SINGLE_CELL,
+        notices=tuple(findings.notices),
+    )
+
+
+def _note_overridden(uns: dict[str, Any], sidecar: dict[str, Any], findings: Findings) -> None:
+    changed = sorted(key for key in uns.keys() & sidecar.keys() if uns[key] != sidecar[key])
+    if changed:
+        findings.note(
+            "metadata_overridden", f"the sidecar replaces these of uns: {', '.join(changed)}"
+        )
+
+
+def _check_ids(samples: pl.Series, features: pl.Series, findings: Findings) -> None:
+    if repeated := _repeated(samples):
+        raise BadInput(
+            "duplicate_sample_ids",
+            f"found {repeated} more than once, expected unique names of observations",
+            place="/obs",
+            hint="make them unique, such as with AnnData.obs_names_make_unique()",
+        )
+    if repeated := _repeated(features):
+        findings.note("duplicate_feature_ids", f"found {repeated} more than once", "/var")
+
+
+def _repeated(ids: pl.Series) -> str:
+    if ids.n_unique() == len(ids):
+        return ""
+    names = ids.filter(ids.is_duplicated()).unique(maintain_order=True).to_list()
+    more = f" and {len(names) - _SHOWN} others" if len(names) > _SHOWN else ""
+    return ", ".join(repr(name) for name in names[:_SHOWN]) + more
+
+
+def _matrices(
+    file: h5py.File, obs: int, features: pl.DataFrame, findings: Findings
+) -> Iterator[Matrix]:
+    var = features.height
+    x = child(file, "X")
+    matrix = None if x is None else read_matrix(x, "X", obs, var, findings)
+    if matrix is not None:
+        yield matrix
+    elif x is None or (isinstance(x, h5py.Dataset) and x.shape is None):
+        findings.note("no_matrix", "the file has no X", "/X")
+    else:
+        raise BadInput(
+            "bad_matrix",
+            f"found a group of {', '.join(keys(x)) or 'nothing'}; expected a matrix",
+            place="/X",
+            hint="write the file anew with AnnData",
+        )
+    layers = child(file, "layers")
+    for key in keys(layers) if isinstance(layers, h5py.Group) else []:
+        layer = child(layers, key)
+        name = f"layers/{plain_text(key)}"
+        matrix = None if layer is None else read_matrix(layer, name, obs, var, findings)
+        if matrix is None:
+            findings.not_loaded.append(name)
+        else:
+            yield matrix
+    yield from _raw(file, obs, features["feature_id"], findings)
+
+
+def _raw(file: h5py.File, obs: int, features: pl.Series, findings: Findings) -> Iterator[Matrix]:
+    """`raw/X` (`raw.X` before 0.7) where its features are those of `var`, else a notice."""
+    x = child(file, "raw/X") or child(file, "raw.X")
+    var = child(file, "raw/var") or child(file, "raw.var")
+    if x is None:
+        return
+    if var is None:
+        findings.note("raw_not_loaded", "raw has no var that names its features", x.name)
+        return
+    ids = read_ids(var)
+    if not ids.equals(features):
+        message = (
+            f"raw has other features ({len(ids)}) than var ({len(features)}); kept in the file"
+        )
+        findings.note("raw_not_loaded", message, x.name)
+        return
+    matrix = read_matrix(x, "raw/X", obs, len(features), findings)
+    if matrix is not None:
+        yield matrix

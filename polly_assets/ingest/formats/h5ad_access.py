@@ -1,0 +1,213 @@
+"""Careful access to HDF5: every look into a file ends in a value or a BadInput.
+
+Owns opening, links, attributes, raw reads and the bytes-to-text step for the `h5ad*` modules,
+so that a damaged or hostile file never surfaces as an h5py traceback.
+Add here what touches the HDF5 library; keep out what any element of AnnData means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import Any
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from polly_assets.ingest.formats.base import Source
+from polly_assets.ingest.formats.text import GZIP_MAGIC, head, read_bytes
+from polly_resources.errors import BadInput, PollyError
+from polly_resources.records import Notice
+
+HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+_USER_BLOCKS = (0, 512, 1024, 2048)
+"""Where the signature may stand: HDF5 allows a user block before it."""
+
+Node = h5py.Group | h5py.Dataset
+
+
+@dataclass(slots=True)
+class Findings:
+    """What a reading has met so far: notices, and the places that were left in the file."""
+
+    notices: list[Notice] = field(default_factory=list)
+    not_loaded: list[str] = field(default_factory=list)
+
+    def note(self, code: str, message: str, place: str = "") -> None:
+        """Record a notice."""
+        self.notices.append(Notice(code, message, place))
+
+
+def is_hdf5(start: bytes) -> bool:
+    """Whether a file that begins with these bytes has an HDF5 signature."""
+    return any(start.startswith(HDF5_MAGIC, offset) for offset in _USER_BLOCKS)
+
+
+@contextmanager
+def opened(source: Source) -> Iterator[h5py.File]:
+    """The source as an open HDF5 file; errors raised inside get the source's name.
+
+    Raises BadInput `not_hdf5` or `corrupt_hdf5`. A gzipped file is unpacked in memory.
+    """
+    try:
+        start = head(source.path)
+        if not is_hdf5(start):
+            found = repr(start[:8]) if start else "an empty file"
+            raise BadInput(
+                "not_hdf5",
+                f"found {found}, expected an HDF5 signature",
+                hint="an .h5ad file is HDF5, as written by AnnData; upload the original again",
+            )
+        with guarded("/"):
+            file = _file(source)
+        with file:
+            yield file
+    except PollyError as error:
+        error.file = error.file or source.name
+        raise
+
+
+def _file(source: Source) -> h5py.File:
+    with source.path.open("rb") as raw:
+        gzipped = raw.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+    if gzipped:
+        return h5py.File(BytesIO(read_bytes(source.path, source.name)), "r")
+    return h5py.File(source.path, "r", locking=False)
+
+
+@contextmanager
+def guarded(place: str) -> Iterator[None]:
+    """Turns what the HDF5 library raises into BadInput at this place."""
+    try:
+        yield
+    except MemoryError as error:
+        raise BadInput(
+            "too_large", "does not fit in memory", place=place, hint="split the file"
+        ) from error
+    except (KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
+        raise BadInput(
+            "corrupt_hdf5",
+            f"HDF5 cannot read it: {error}",
+            place=place,
+            hint="check the file with `h5dump -H` and transfer it again",
+        ) from error
+
+
+def child(group: h5py.Group, key: str) -> Node | None:
+    """The object at `key` (a path below the group), or None.
+
+    Raises BadInput `linked_element` for soft and external links: what they lead to is
+    no part of the file that was uploaded, or changes with it.
+    """
+    node: Node = group
+    for part in key.split("/"):
+        if not isinstance(node, h5py.Group) or not part:
+            return None
+        where = f"{node.name.rstrip('/')}/{part}"
+        with guarded(where):
+            link = node.get(part, getlink=True)
+            if link is None:
+                return None
+            if not isinstance(link, h5py.HardLink):
+                raise BadInput(
+                    "linked_element",
+                    "found a soft or external link, expected the data itself",
+                    place=where,
+                    hint="write the file anew with AnnData so that it holds all its data",
+                )
+            node = node[part]
+            if isinstance(node, h5py.Dataset):
+                _ = node.dtype  # raises here, in the guard, where numpy has no such type
+    return node if isinstance(node, h5py.Group | h5py.Dataset) else None
+
+
+def required(group: h5py.Group, key: str) -> Node:
+    """The object at `key`; BadInput `missing_element` where there is none."""
+    node = child(group, key)
+    if node is None:
+        raise BadInput(
+            "missing_element",
+            f"found {', '.join(keys(group)) or 'nothing'}; expected {key!r}",
+            place=f"{group.name.rstrip('/')}/{key}",
+            hint="AnnData writes /obs and /var in every .h5ad; a 10x or loom file must be "
+            "converted first",
+        )
+    return node
+
+
+def keys(group: h5py.Group) -> list[str]:
+    """The names of a group's members."""
+    with guarded(group.name):
+        return list(group.keys())
+
+
+def attribute(node: Node, key: str) -> Any:
+    """An attribute as str, list of str, numpy value or None; arrays of one become scalars."""
+    with guarded(f"{node.name}@{key}"):
+        value = node.attrs.get(key)
+    if isinstance(value, np.ndarray) and value.dtype.kind in "OSU":
+        value = [plain_text(item) for item in value.ravel().tolist()]
+    if isinstance(value, bytes | str):
+        return plain_text(value)
+    return value
+
+
+def text_attribute(node: Node, key: str) -> str | None:
+    """A string attribute, also where a writer made it an array of one."""
+    value = attribute(node, key)
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    return value if isinstance(value, str) else None
+
+
+def plain_text(value: object) -> str:
+    """A name or word as valid text, whatever bytes it was made of."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", errors="replace")
+    return str(value).encode("utf-8", errors="replace").decode("utf-8")
+
+
+def read_array(dataset: h5py.Dataset, start: int = 0, stop: int | None = None) -> npt.NDArray[Any]:
+    """The values of a dataset, whole or rows start to stop, in native byte order."""
+    place = dataset.name
+    with guarded(place):
+        if dataset.external or dataset.is_virtual:
+            raise BadInput(
+                "linked_element",
+                "its values are kept in another file",
+                place=place,
+                hint="write the file anew with AnnData so that it holds all its data",
+            )
+        _check_filters(dataset)
+        whole = start == 0 and stop is None
+        values = np.asarray(dataset[()] if whole else dataset[start:stop])
+    return values if values.dtype.isnative else values.astype(values.dtype.newbyteorder("="))
+
+
+def _check_filters(dataset: h5py.Dataset) -> None:
+    if dataset.chunks is None:
+        return
+    plan = dataset.id.get_create_plist()
+    for i in range(plan.get_nfilters()):
+        code, _, _, name = plan.get_filter(i)
+        if not h5py.h5z.filter_avail(code):
+            raise BadInput(
+                "unknown_compression",
+                f"compressed with filter {code} ({plain_text(name)}), which is not part of HDF5",
+                place=dataset.name,
+                hint="write the file anew with compression='gzip'",
+            )
+
+
+def text_series(values: npt.NDArray[Any], place: str, findings: Findings) -> pl.Series:
+    """Byte strings (fixed or variable length) as text: UTF-8, else Latin-1 with a Notice."""
+    raw = [item.encode() if isinstance(item, str) else item for item in values.tolist()]
+    try:
+        return pl.Series(raw, dtype=pl.Binary).cast(pl.String)
+    except pl.exceptions.PolarsError:
+        findings.note("not_utf8", "text is not UTF-8; read as Latin-1", place)
+        return pl.Series([item.decode("latin-1") for item in raw], dtype=pl.String)

@@ -1,0 +1,261 @@
+"""The annotation tables of an AnnData file (`obs`, `var`) as polars columns.
+
+Owns every encoding of a column that AnnData has used since 0.5: structured arrays, plain
+datasets, `__categories`, categoricals, nullable arrays. Add a new column encoding in `_group`.
+Keep out: matrices, `uns`, and what a column means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from polly_assets.ingest.formats.h5ad_access import (
+    Findings,
+    Node,
+    attribute,
+    child,
+    guarded,
+    keys,
+    plain_text,
+    read_array,
+    required,
+    text_attribute,
+    text_series,
+)
+from polly_resources.errors import BadInput
+
+_INDEX_NAMES = ("_index", "index")
+
+
+def read_frame(
+    node: Node, id_name: str, uns_categories: Mapping[str, pl.Series], findings: Findings
+) -> tuple[pl.DataFrame, set[str]]:
+    """A table with `id_name` (string) first, then its columns under their own names.
+
+    `uns_categories` maps a column to the categories that files before AnnData 0.7 keep in
+    `uns`; the set says which were used. Columns that no table can hold (arrays per row,
+    complex numbers) go to `findings.not_loaded`.
+    """
+    if isinstance(node, h5py.Dataset):
+        ids, columns = _structured(node, findings)
+    else:
+        ids, columns = _grouped(node, findings)
+    used = set()
+    for name, categories in uns_categories.items():
+        codes = columns.get(name)
+        if codes is not None and codes.dtype.is_integer() and _within(codes, len(categories)):
+            columns[name] = categorical(codes.to_numpy(), categories, f"{node.name}/{name}")
+            used.add(name)
+    return _assemble(as_text(ids), columns, id_name, node.name), used
+
+
+def _assemble(
+    ids: pl.Series, columns: Mapping[str, pl.Series], id_name: str, place: str
+) -> pl.DataFrame:
+    if ids.null_count():
+        row = int(ids.is_null().arg_true()[0])
+        raise BadInput("missing_id", f"row {row} has no name", place=place, hint="name every row")
+    table = {id_name: ids.alias(id_name)}
+    for name, column in columns.items():
+        if len(column) != len(ids):
+            raise BadInput(
+                "column_length",
+                f"found {len(column)} values, expected {len(ids)} as in the index",
+                place=f"{place}/{name}",
+                hint="the file was cut or edited by hand; write it anew with AnnData",
+            )
+        table[_free_name(name, table)] = column
+    return pl.DataFrame(table)
+
+
+def _free_name(name: str, taken: Mapping[str, pl.Series]) -> str:
+    free, i = name, 0
+    while free in taken:
+        i += 1
+        free = f"{name}.{i}"
+    return free
+
+
+def read_ids(node: Node) -> pl.Series:
+    """The row names of a table alone, as text."""
+    if isinstance(node, h5py.Dataset):
+        return as_text(_structured(node, Findings())[0])
+    return as_text(_group_index(node, Findings())[1])
+
+
+def _grouped(group: h5py.Group, findings: Findings) -> tuple[pl.Series, dict[str, pl.Series]]:
+    index, ids = _group_index(group, findings)
+    members = keys(group)
+    order = attribute(group, "column-order")
+    if order is None:
+        names = [name for name in members if name not in (index, "__categories")]
+    else:
+        names = [order] if isinstance(order, str) else [plain_text(n) for n in list(order)]
+        listed = {name.partition("/")[0] for name in [*names, index, "__categories"]}
+        findings.not_loaded += [
+            f"{group.name[1:]}/{plain_text(name)}" for name in members if name not in listed
+        ]
+    columns = {}
+    for name in names:
+        column = read_column(required(group, name), findings)
+        if column is None:
+            findings.not_loaded.append(f"{group.name[1:]}/{plain_text(name)}")
+        else:
+            columns[plain_text(name)] = column
+    return ids, columns
+
+
+def _group_index(group: h5py.Group, findings: Findings) -> tuple[str, pl.Series]:
+    members = keys(group)
+    index = text_attribute(group, "_index") or next((n for n in _INDEX_NAMES if n in members), None)
+    if index is None:
+        raise BadInput(
+            "missing_index",
+            f"found columns {', '.join(members) or 'none'}; none is named as the index",
+            place=f"{group.name}@_index",
+            hint="write the file anew with AnnData",
+        )
+    ids = read_column(required(group, index), findings)
+    if ids is None:
+        raise BadInput(
+            "bad_index",
+            "the row names are no list of text or numbers",
+            place=f"{group.name}/{index}",
+            hint="write the file anew with AnnData",
+        )
+    return index, ids
+
+
+def _structured(
+    dataset: h5py.Dataset, findings: Findings
+) -> tuple[pl.Series, dict[str, pl.Series]]:
+    fields = dataset.dtype.names
+    if not fields:
+        raise BadInput(
+            "bad_frame",
+            f"found an array of {dataset.dtype}, expected a group or a structured array",
+            place=dataset.name,
+            hint="write the file anew with AnnData",
+        )
+    table = read_array(dataset)
+    columns = {}
+    for name in fields:
+        kind = dataset.dtype[name]
+        column = plain_series(table[name], kind, f"{dataset.name}/{name}", findings)
+        if column is None:
+            findings.not_loaded.append(f"{dataset.name[1:]}/{name}")
+        else:
+            columns[name] = column
+    index = next((name for name in ("index", "_index") if name in columns), fields[0])
+    if index not in columns:
+        raise BadInput("missing_index", "no field holds the row names", place=dataset.name)
+    return columns.pop(index), columns
+
+
+def read_column(node: Node, findings: Findings) -> pl.Series | None:
+    """One column of any encoding; None where it is no column of single values."""
+    if isinstance(node, h5py.Group):
+        return _group(node, findings)
+    if not isinstance(node, h5py.Dataset) or node.shape is None:
+        return None
+    categories = _legacy_categories(node, findings)
+    if categories is None or node.dtype.kind not in "iu":
+        return plain_series(read_array(node), node.dtype, node.name, findings)
+    return categorical(read_array(node), categories, node.name)
+
+
+def _group(group: h5py.Group, findings: Findings) -> pl.Series | None:
+    codes, categories = child(group, "codes"), child(group, "categories")
+    if isinstance(codes, h5py.Dataset) and categories is not None:
+        names = read_column(categories, findings)
+        if names is None or codes.dtype.kind not in "iu":
+            return None
+        return categorical(read_array(codes), names, group.name)
+    values, mask = child(group, "values"), child(group, "mask")
+    if isinstance(values, h5py.Dataset) and isinstance(mask, h5py.Dataset):
+        column = read_column(values, findings)
+        missing = read_array(mask).astype(bool)
+        if column is None or missing.shape != (len(column),):
+            return None
+        keep = pl.Series(~missing)
+        return pl.select(pl.when(keep).then(column)).to_series().alias("")
+    return None
+
+
+def _legacy_categories(dataset: h5py.Dataset, findings: Findings) -> pl.Series | None:
+    """The categories of a column of AnnData 0.6 and 0.7, by reference or by place."""
+    with guarded(dataset.name):
+        parent = dataset.parent
+        reference = dataset.attrs.get("categories")
+        if isinstance(reference, h5py.Reference) and reference:
+            found = parent[reference]
+        elif "__categories" in parent:
+            found = child(parent, f"__categories/{dataset.name.rpartition('/')[2]}")
+        else:
+            return None
+    if not isinstance(found, h5py.Dataset):
+        return None
+    return plain_series(read_array(found), found.dtype, found.name, findings)
+
+
+def plain_series(
+    values: npt.NDArray[Any], kind: np.dtype[Any], place: str, findings: Findings
+) -> pl.Series | None:
+    """An array as a column of its own type: NaN is null, enums are their names.
+
+    None for what is no single value per row: further axes, references, complex numbers.
+    """
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim != 1:
+        return None
+    names = h5py.check_enum_dtype(kind)
+    if names is not None and values.dtype.kind in "iu":
+        words = {int(code): plain_text(name) for name, code in names.items()}
+        return pl.Series([words.get(code) for code in values.tolist()], dtype=pl.String)
+    if values.dtype.kind == "S" or h5py.check_string_dtype(kind) is not None:
+        return text_series(values, place, findings)
+    if values.dtype.kind == "f" and values.dtype.itemsize <= 8:
+        wide = values.astype(np.float32) if values.dtype.itemsize == 2 else values
+        return pl.Series(wide, nan_to_null=True)
+    return pl.Series(values) if values.dtype.kind in "biu" else None
+
+
+def categorical(codes: npt.NDArray[Any], categories: pl.Series, place: str) -> pl.Series:
+    """Codes and categories as text; code -1 is null."""
+    index = pl.Series(codes.astype(np.int64))
+    if not _within(index, len(categories)):
+        raise BadInput(
+            "bad_categories",
+            f"found codes {index.min()} to {index.max()}, expected -1 to {len(categories) - 1}",
+            place=place,
+            hint="write the file anew with AnnData",
+        )
+    return as_text(categories).gather(index.replace(-1, None))
+
+
+def _within(codes: pl.Series, categories: int) -> bool:
+    return bool(((codes >= -1) & (codes < categories)).all())
+
+
+def as_text(values: pl.Series) -> pl.Series:
+    """Names or categories of any type as text, numbers as Python and numpy print them."""
+    if values.dtype == pl.String:
+        return values
+    if values.dtype.is_integer():
+        return values.cast(pl.String)
+    words = [None if value is None else str(value) for value in _items(values)]
+    return pl.Series(words, dtype=pl.String)
+
+
+def _items(values: pl.Series) -> list[Any]:
+    if values.dtype != pl.Float32:
+        return values.to_list()
+    missing = values.is_null().to_list()
+    return [None if gone else x for gone, x in zip(missing, values.to_numpy(), strict=True)]
