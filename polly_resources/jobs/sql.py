@@ -1,0 +1,280 @@
+"""The job ledger in an SQL database: SQLite on one machine.
+
+Every call is one transaction, and every move of a job is an UPDATE on condition of a
+status that may legally move there, so neither a race nor a kill leaves a job between states.
+Add a rule of the contract here (of `submit`: in `sql_submit`).
+Keep out: the table (`sql_tables`) and what is particular to a database (`sql_engine`).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, bindparam, exists, insert, select, update
+
+from polly_resources.errors import Conflict
+from polly_resources.jobs.base import LEGAL_MOVES, MAX_ATTEMPTS, JobLedger
+from polly_resources.jobs.ids import member_id, member_number
+from polly_resources.jobs.sql_engine import Database
+from polly_resources.jobs.sql_submit import submit
+from polly_resources.jobs.sql_tables import (
+    JOBS,
+    METADATA,
+    chunks,
+    job_of,
+    matches,
+    outcome_values,
+    split,
+)
+from polly_resources.records import Failure, Job, JobFilter, JobOutcome, JobRequest, JobStatus
+
+_C = JOBS.c
+_ENDS = LEGAL_MOVES[JobStatus.RUNNING] - {JobStatus.QUEUED}
+_UNCLAIMED = {"batch_id": None, "owner": None, "lease_until": None}
+_EMPTY: Mapping[str, Any] = _UNCLAIMED | {
+    "stage": "",
+    "started_at": None,
+    "finished_at": None,
+    "format": None,
+    "samples": None,
+    "features": None,
+    "seconds": None,
+    "warnings": [],
+    "error": None,
+}
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class SqlLedger(JobLedger):
+    """A ledger at `sqlite:///absolute/path/jobs.db`; many processes may use one file.
+
+    Args:
+        address: where the database is; made with its folder on first use.
+        clock: tells the time, with its zone.
+        busy_seconds: how long a call waits for another writer before Unavailable.
+    """
+
+    def __init__(
+        self, address: str, *, clock: Callable[[], datetime] = _now, busy_seconds: float = 30.0
+    ) -> None:
+        self._database = Database(address, METADATA, busy_seconds)
+        self._clock = clock
+
+    def submit(self, requests: Sequence[JobRequest]) -> list[Job]:
+        """See `JobLedger.submit`. An overtaken job keeps its place and the higher priority."""
+        if not requests:
+            return []
+        with self._database.write() as connection:
+            return [job_of(row) for row in submit(connection, requests, self._clock())]
+
+    def claim(
+        self,
+        batch_id: str,
+        owner: str,
+        *,
+        lease_seconds: float,
+        filter: JobFilter | None = None,
+        max_jobs: int = 500,
+        max_bytes: int | None = None,
+    ) -> list[Job]:
+        """See `JobLedger.claim`. The filter's `limit` is not used."""
+        with self._database.write() as connection:
+            now = self._clock()
+            ids = _choose(connection, matches(filter or JobFilter()), max_jobs, max_bytes)
+            values = {
+                "batch_id": batch_id,
+                "owner": owner,
+                "lease_until": now + timedelta(seconds=lease_seconds),
+                "started_at": now,
+            }
+            _move(connection, ((job_id, values) for job_id in ids), JobStatus.RUNNING)
+            return _jobs(connection, ids)
+
+    def renew(
+        self, batch_id: str, *, lease_seconds: float, stages: Mapping[str, str] | None = None
+    ) -> int:
+        """See `JobLedger.renew`."""
+        held = (_C.batch_id == batch_id, _C.status == JobStatus.RUNNING)
+        with self._database.write() as connection:
+            until = self._clock() + timedelta(seconds=lease_seconds)
+            renewed = connection.execute(update(JOBS).where(*held).values(lease_until=until))
+            if stages:
+                connection.execute(
+                    update(JOBS)
+                    .where(*held, _C.job_id == bindparam("id"))
+                    .values(stage=bindparam("new_stage")),
+                    [{"id": job_id, "new_stage": stage} for job_id, stage in stages.items()],
+                )
+            return renewed.rowcount
+
+    def finish(self, batch_id: str, outcomes: Sequence[JobOutcome]) -> None:
+        """See `JobLedger.finish`; repeating a call changes nothing.
+
+        Raises Conflict for an outcome that is no end of a running job.
+        """
+        by_job: dict[str, list[JobOutcome]] = defaultdict(list)
+        for outcome in outcomes:
+            if outcome.status not in _ENDS:
+                raise Conflict(
+                    "illegal_move",
+                    f"job {outcome.job_id} cannot finish as {outcome.status}, "
+                    f"expected one of: {', '.join(sorted(_ENDS))}",
+                )
+            by_job[outcome.job_id].append(outcome)
+        with self._database.write() as connection:
+            now = self._clock()
+            for ids in chunks(list(by_job)):
+                held = select(JOBS).where(_C.batch_id == batch_id, _C.job_id.in_(ids))
+                rows = [dict(row) for row in connection.execute(held).mappings()]
+                for row in rows:
+                    _finish_file(connection, row, by_job[row["job_id"]], now)
+
+    def requeue(
+        self, *, batch_id: str | None = None, job_ids: Sequence[str] = (), retry: bool = False
+    ) -> list[Job]:
+        """See `JobLedger.requeue`. Returns the jobs that moved, oldest first."""
+        if retry and not job_ids:
+            return []
+        with self._database.write() as connection:
+            now = self._clock()
+            status = JobStatus.ERRORED if retry else JobStatus.RUNNING
+            chosen = JobFilter(batch_id=batch_id, job_ids=job_ids, statuses=[status])
+            expired = [] if batch_id is not None or job_ids else [_C.lease_until <= now]
+            rows: list[dict[str, Any]] = []
+            for part in split(chosen):
+                query = select(JOBS).where(*matches(part), *expired)
+                rows += [dict(row) for row in connection.execute(query).mappings()]
+            spent = [r for r in rows if not retry and r["attempt"] >= MAX_ATTEMPTS]
+            again = [r for r in rows if r not in spent]
+            attempts = ((r["job_id"], 1 if retry else r["attempt"] + 1) for r in again)
+            queued = ((job_id, {**_EMPTY, "attempt": number}) for job_id, number in attempts)
+            _move(connection, queued, JobStatus.QUEUED)
+            errored = ((r["job_id"], _lost(r, now)) for r in spent)
+            _move(connection, errored, JobStatus.ERRORED)
+            return _jobs(connection, sorted(row["job_id"] for row in rows))
+
+    def find(self, filter: JobFilter) -> list[Job]:
+        """See `JobLedger.find`. With `latest_per_source`, only a source's newest job can match."""
+        limit = max(filter.limit, 0)
+        rows: list[Any] = []
+        with self._database.read() as connection:
+            for part in split(filter):
+                query = select(JOBS).where(*matches(part)).order_by(_C.job_id.desc()).limit(limit)
+                rows += connection.execute(query).all()
+        rows.sort(key=lambda row: str(row.job_id), reverse=True)
+        return [job_of(row) for row in rows[:limit]]
+
+
+def _choose(
+    connection: Connection,
+    conditions: list[ColumnElement[bool]],
+    max_jobs: int,
+    max_bytes: int | None,
+) -> list[str]:
+    """The ids to claim: of one atlas and shard, one per source, in the order of claims."""
+    running = JOBS.alias()
+    busy = exists(
+        select(1).where(
+            running.c.status == JobStatus.RUNNING,
+            running.c.atlas == _C.atlas,
+            running.c.source == _C.source,
+        )
+    )
+    queue = (
+        select(_C.job_id, _C.atlas, _C.shard, _C.source, _C.size)
+        .where(_C.status == JobStatus.QUEUED, *conditions, ~busy)
+        .order_by(_C.rank, _C.job_id)
+    )
+    first = connection.execute(queue.limit(1)).first()
+    if first is None:
+        return []
+    ids: list[str] = []
+    sources: set[str] = set()
+    total = 0
+    of_shard = queue.where(_C.atlas == first.atlas, _C.shard == first.shard)
+    with connection.execute(of_shard.execution_options(yield_per=500)) as rows:
+        for row in rows:
+            total += row.size
+            full = max_bytes is not None and total > max_bytes and ids
+            if len(ids) >= max_jobs or full:
+                break
+            if row.source in sources:
+                total -= row.size
+                continue
+            sources.add(row.source)
+            ids.append(row.job_id)
+    return ids
+
+
+def _move(
+    connection: Connection, jobs: Iterable[tuple[str, Mapping[str, Any]]], to: JobStatus
+) -> None:
+    """Set the status and the values of each job whose status may legally become `to`."""
+    rows = [{"id": job_id, **{f"new_{k}": v for k, v in values.items()}} for job_id, values in jobs]
+    if not rows:
+        return
+    origins = [status for status, targets in LEGAL_MOVES.items() if to in targets]
+    names = [name.removeprefix("new_") for name in rows[0] if name != "id"]
+    connection.execute(
+        update(JOBS)
+        .where(_C.job_id == bindparam("id"), _C.status.in_(origins))
+        .values({"status": str(to)} | {name: bindparam(f"new_{name}") for name in names}),
+        rows,
+    )
+
+
+def _finish_file(
+    connection: Connection, row: dict[str, Any], outcomes: list[JobOutcome], now: datetime
+) -> None:
+    """End one held job, and add a job for each further dataset of its file."""
+    if row["status"] == JobStatus.RUNNING:
+        first = outcomes[0]
+        dataset_id = first.dataset_id or row["dataset_id"]
+        values = outcome_values(first, now) | {"dataset_id": dataset_id}
+        _move(connection, [(row["job_id"], values)], first.status)
+        row |= values
+    if len(outcomes) == 1 and outcomes[0].dataset_id in ("", row["dataset_id"]):
+        return
+    members = connection.execute(
+        select(_C.job_id, _C.dataset_id, _C.batch_id).where(
+            _C.job_id.between(member_id(row["job_id"], 0), member_id(row["job_id"], 32**4 - 1))
+        )
+    ).all()
+    known = {m.dataset_id for m in members if m.batch_id == row["batch_id"]} | {""}
+    number = max(member_number(m.job_id) for m in members)
+    added = []
+    for outcome in outcomes:
+        if outcome.dataset_id not in known:
+            known.add(outcome.dataset_id)
+            number += 1
+            values = outcome_values(outcome, now) | {"dataset_id": outcome.dataset_id}
+            added.append(row | values | {"job_id": member_id(row["job_id"], number)})
+    if added:
+        connection.execute(insert(JOBS), added)
+
+
+def _lost(row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    failure = Failure(
+        "lease_expired",
+        f"attempt {row['attempt']} of {MAX_ATTEMPTS} ended without an outcome",
+        file=row["source"],
+        place=f"batch {row['batch_id']}, stage {row['stage'] or 'not reported'}",
+        hint="look for the end of that run, such as lack of memory; then retry the job",
+    )
+    return _UNCLAIMED | {"finished_at": now, "error": asdict(failure)}
+
+
+def _jobs(connection: Connection, ids: list[str]) -> list[Job]:
+    """The jobs of these ids, in their order."""
+    found: dict[str, Job] = {}
+    for part in chunks(ids):
+        for row in connection.execute(select(JOBS).where(_C.job_id.in_(part))):
+            found[row.job_id] = job_of(row)
+    return [found[job_id] for job_id in ids]
