@@ -1,0 +1,201 @@
+"""Tables inside GEO text files: tab-separated rows between a begin and an end line.
+
+Owns the way from the bytes of one such table to polars columns, with the place of every
+fault. Well-formed tables go through polars whole; the slower ways below exist to find a
+fault's line, and to accept padded numbers, blank lines and stray quotes.
+Add here what holds for every GEO table. Keep out: what the rows mean, and alignment.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from polly_resources.errors import BadInput
+
+MISSING = ("", "null", "NULL", "Null", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NAN")
+"""Cells of a value column that stand for a missing value."""
+
+_CELL = re.compile(r'(?:"(.*?)"|([^\t]*))\t')
+_NOT_SEPARATORS = bytes(byte for byte in range(256) if byte not in b"\t\n")
+
+
+@dataclass(frozen=True, slots=True)
+class GeoText:
+    r"""A whole GEO file as UTF-8 bytes with `\n` line ends, and its name for errors."""
+
+    data: bytes
+    name: str
+
+    def line_at(self, offset: int) -> int:
+        """The number, from 1, of the line that holds a byte offset."""
+        return self.data.count(b"\n", 0, offset) + 1
+
+    def fault(
+        self, code: str, message: str, line: int, *, column: int = 0, hint: str = ""
+    ) -> BadInput:
+        """An error at a line and, where given, a column counted from 1."""
+        place = f"line {line}, column {column}" if column else f"line {line}"
+        return BadInput(code, message, file=self.name, place=place, hint=hint)
+
+
+def cells(line: str) -> list[str]:
+    """The tab-separated cells of a line whose cells may be quoted.
+
+    A quoted cell ends at a quote before a tab or the end of the line, so it may hold tabs
+    and quotes; doubled quotes in it are one.
+    """
+    if '"' not in line:
+        return line.split("\t")
+    found = _CELL.findall(line + "\t")
+    return [quoted.replace('""', '"') or plain for quoted, plain in found]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table of a GEO file: `start` and `stop` bound its header line and its rows."""
+
+    text: GeoText
+    start: int
+    stop: int
+    quoted: bool = False
+
+    def header(self) -> list[str]:
+        """The column names as written, without padding; empty for an empty table."""
+        line = self.text.data[self.start : self._body()].decode().rstrip("\n")
+        return [name.strip() for name in self._split(line)] if line.strip() else []
+
+    def row_count(self) -> int:
+        """Rows that hold anything, the header apart."""
+        body = self.text.data[self._body() : self.stop]
+        return body.count(b"\n") - body.count(b"\n\n") - body.startswith(b"\n")
+
+    def strings(self) -> pl.DataFrame:
+        """Every column as text, named `0`, `1`, ...; empty cells are null.
+
+        Raises BadInput `ragged_row`.
+        """
+        frame = self._strings(range(len(self.header())))
+        return frame.select(pl.all().replace("", None))
+
+    def numbers(self, key: int, values: Sequence[int]) -> tuple[pl.Series, npt.NDArray[np.float64]]:
+        """A key column as text, and rows x value columns as float64, NaN where missing.
+
+        Rows without key and values are skipped.
+        Raises BadInput `ragged_row`, `not_a_number` or `empty_feature_id`.
+        """
+        frame = self._fast(key, values)
+        if frame is None:
+            frame = self._checked(key, values)
+        keys = frame.get_column(str(key))
+        return keys, frame.drop(str(key)).select(map(str, values)).to_numpy()
+
+    def _body(self) -> int:
+        found = self.text.data.find(b"\n", self.start, self.stop)
+        return self.stop if found < 0 else found + 1
+
+    def _split(self, line: str) -> list[str]:
+        return cells(line) if self.quoted else line.split("\t")
+
+    def _regular(self, body: bytes, width: int) -> bool:
+        """Whether every line has exactly `width` cells, tabs inside quotes apart."""
+        separators = body.translate(None, _NOT_SEPARATORS)
+        row = b"\t" * (width - 1) + b"\n"
+        return separators == row * (len(separators) // width)
+
+    def _parse(self, columns: Sequence[int], numeric: Sequence[int] = ()) -> pl.DataFrame | None:
+        """The columns by polars, empty text as ""; None where it cannot vouch for them."""
+        body, width = self.text.data[self._body() : self.stop], len(self.header())
+        if not body or not self._regular(body, width) or (self.quoted and b'""' in body):
+            return None
+        try:
+            frame = pl.read_csv(
+                b"\t".join(b"%d" % i for i in range(width)) + b"\n" + body,
+                separator="\t",
+                quote_char='"' if self.quoted else None,
+                columns=[str(i) for i in sorted(columns)],
+                schema_overrides={str(i): pl.Float64 for i in numeric},
+                null_values=MISSING if numeric else None,
+                infer_schema=False,
+            )
+        except pl.exceptions.PolarsError:
+            return None
+        return frame.with_columns(pl.col(pl.String).fill_null(""))
+
+    def _fast(self, key: int, values: Sequence[int]) -> pl.DataFrame | None:
+        frame = self._parse([key, *values], values)
+        if frame is None:
+            return None
+        return None if (frame.get_column(str(key)) == "").any() else frame
+
+    def _strings(self, columns: Sequence[int]) -> pl.DataFrame:
+        frame = self._parse(columns)
+        if frame is not None:
+            return frame
+        width = len(self.header())
+        rows = []
+        for line, text in self._lines():
+            row = self._split(text)
+            if len(row) != width:
+                raise self.text.fault(
+                    "ragged_row",
+                    f"found {len(row)} columns, expected {width} as in the table's header",
+                    line,
+                    column=min(len(row), width) + 1,
+                    hint="every row needs one cell per column, empty ones included",
+                )
+            rows.append([row[i] for i in columns])
+        return pl.DataFrame(rows, {str(i): pl.String for i in columns}, orient="row")
+
+    def _lines(self) -> Iterator[tuple[int, str]]:
+        """The rows that are not blank, with their line numbers."""
+        first = self.text.line_at(self._body())
+        body = self.text.data[self._body() : self.stop].decode()
+        for number, line in enumerate(body.removesuffix("\n").split("\n"), first):
+            if line:
+                yield number, line
+
+    def _checked(self, key: int, values: Sequence[int]) -> pl.DataFrame:
+        """The columns by way of text, so that a fault has a line."""
+        frame = self._strings([key, *values])
+        padded = [pl.col(str(i)).str.strip_chars() for i in values]
+        texts = frame.select(pl.when(~column.is_in(MISSING)).then(column) for column in padded)
+        numbers = texts.select(pl.all().cast(pl.Float64, strict=False))
+        for i in values:
+            bad = texts[str(i)].is_not_null() & numbers[str(i)].is_null()
+            if bad.any():
+                raise self._not_a_number(int(bad.arg_max() or 0), i, frame)
+        keys = frame.get_column(str(key))
+        nameless = (keys.str.strip_chars() == "").rename("nameless")
+        valued = texts.select(pl.any_horizontal(pl.all().is_not_null())).to_series()
+        if (lost := nameless & valued).any():
+            raise self.text.fault(
+                "empty_feature_id",
+                f"found a value without an id in column {self.header()[key]}",
+                self._line_of(int(lost.arg_max() or 0)),
+                column=key + 1,
+                hint="give the row an id or delete it",
+            )
+        return numbers.insert_column(0, keys).filter(~nameless)
+
+    def _not_a_number(self, row: int, column: int, frame: pl.DataFrame) -> BadInput:
+        found = str(frame[row, str(column)])
+        return self.text.fault(
+            "not_a_number",
+            f"found {found[:40]!r} in column {self.header()[column]}, expected a number, "
+            "`null` or nothing",
+            self._line_of(row),
+            column=column + 1,
+            hint="replace it by a number or by null",
+        )
+
+    def _line_of(self, row: int) -> int:
+        for index, (line, _) in enumerate(self._lines()):
+            if index == row:
+                return line
+        raise IndexError(row)
