@@ -1,0 +1,217 @@
+"""GCT, the Broad Institute's text matrix, versions 1.2 and 1.3.
+
+Owns the grammar of the format: version line, dimension line, header, column metadata rows.
+Metadata is kept as the text that the file has (`-666` and `na` included); empty is null.
+Keep out: reading the body (`table`) and the files beside it (`sidecars`).
+
+Format: https://software.broadinstitute.org/software/igv/GCT (1.2) and Enache et al. 2019,
+doi:10.1093/bioinformatics/bty784 (1.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from polly_assets.ingest.formats.base import (
+    DenseMatrix,
+    FailedDataset,
+    ParsedDataset,
+    Reader,
+    Source,
+)
+from polly_assets.ingest.formats.sidecars import describe, read_sidecars
+from polly_assets.ingest.formats.table import Layout, fit, read_table, unique_names, unquote
+from polly_assets.ingest.formats.text import read_bytes, utf8_lines
+from polly_resources.errors import BadInput
+from polly_resources.records import Notice
+
+VERSIONS = ("#1.2", "#1.3")
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """The dimension line: features, samples, feature columns, sample columns."""
+
+    version: str
+    rows: int
+    columns: int
+    row_fields: int
+    column_fields: int
+
+    @property
+    def leading(self) -> int:
+        """Columns before the first sample."""
+        return 1 + self.row_fields
+
+    @property
+    def width(self) -> int:
+        """Columns of a row."""
+        return self.leading + self.columns
+
+
+class GctReader(Reader):
+    """Reads GCT 1.2 and 1.3, plain or gzipped, with JSON, CSV, TSV and `.cls` sidecars."""
+
+    name = "gct"
+    suffixes = (".gct",)
+
+    def sniff(self, name: str, head: bytes) -> bool:
+        """By suffix, or by the version line."""
+        start = head.removeprefix(b"\xef\xbb\xbf")[:4].decode("latin-1")
+        return name.removesuffix(".gz").endswith(self.suffixes) or start in VERSIONS
+
+    def read(self, source: Source) -> Iterator[ParsedDataset | FailedDataset]:
+        """The one dataset of the file; matrix X is float64."""
+        yield _read(source)
+
+
+def _read(source: Source) -> ParsedDataset:
+    file = source.name
+    data, notices = utf8_lines(read_bytes(source.path, file), file)
+    shape, header, samples, body = _preamble(data, file)
+    layout = Layout(
+        columns=tuple(header),
+        text=(True,) * shape.leading + (False,) * shape.columns,
+        first_line=4 + shape.column_fields,
+    )
+    table = read_table(body, layout, file)
+    if table.text.height != shape.rows:
+        total = shape.rows + shape.column_fields
+        found = f"{table.text.height + shape.column_fields} rows below the header"
+        expected = f"{total} ({shape.column_fields} of sample metadata, {shape.rows} features)"
+        raise _dimensions(found, expected, file, 1)
+    names = unique_names(header[1 : shape.leading], "feature_id")
+    features = table.text.rename(dict(zip(table.text.columns, ["feature_id", *names], strict=True)))
+    features, more = check_features(features)
+    described = describe(source, samples, features, read_sidecars(source))
+    no_rows = (Notice("no_matrix", f"{file} has samples and no feature rows"),)
+    return ParsedDataset(
+        dataset_id=described.dataset_id,
+        format="gct",
+        metadata=described.metadata,
+        samples=described.samples,
+        features=described.features,
+        matrices=(DenseMatrix(table.values),) if shape.rows else (),
+        data_type=described.data_type,
+        notices=(*notices, *more, *described.notices, *(() if shape.rows else no_rows)),
+    )
+
+
+def check_features(features: pl.DataFrame) -> tuple[pl.DataFrame, tuple[Notice, ...]]:
+    """Features with `feature_id` never null, and Notices on empty and repeated ids."""
+    ids = features["feature_id"]
+    notices = []
+    if empty := ids.null_count():
+        message = f"{empty} features have no id; theirs is the empty text"
+        notices.append(Notice("empty_feature_ids", message))
+        features = features.with_columns(pl.col("feature_id").fill_null(""))
+    if (repeated := len(ids) - ids.n_unique()) > 0:
+        some = ids.filter(ids.is_duplicated()).unique(maintain_order=True).drop_nulls().head(10)
+        message = f"{repeated} features repeat an earlier id, such as {', '.join(some.to_list())}"
+        notices.append(Notice("duplicate_feature_ids", message))
+    return features, tuple(notices)
+
+
+def _preamble(data: bytes, file: str) -> tuple[_Shape, list[str], pl.DataFrame, bytes]:
+    """Shape, header cells, samples with their metadata, and the unread body."""
+    version, dimensions, header, rest = [*data.split(b"\n", 3), b"", b"", b""][:4]
+    shape = _shape(version.decode(), dimensions.decode(), file)
+    cells = _header(header.decode().split("\t"), shape, file)
+    rows = rest.split(b"\n", shape.column_fields)
+    body = rows.pop() if len(rows) > shape.column_fields else b""
+    if len(rows) < shape.column_fields:
+        found = f"{len(rows)} rows below the header"
+        raise _dimensions(found, f"{shape.column_fields} rows of sample metadata", file, 4)
+    names, columns = [], []
+    for line, row in enumerate(rows, 4):
+        values = [unquote(c) for c in fit(row.decode().split("\t"), shape.width, line, file)]
+        if not values[0].strip():
+            raise _header_error("a row of sample metadata without a name", file, line, 1)
+        names.append(values[0])
+        columns.append([value or None for value in values[shape.leading :]])
+    samples = {"sample_id": cells[shape.leading :]} | dict(
+        zip(unique_names(names, "sample_id"), columns, strict=True)
+    )
+    return shape, cells, pl.DataFrame(samples, schema=dict.fromkeys(samples, pl.String)), body
+
+
+def _shape(version_line: str, dimension_line: str, file: str) -> _Shape:
+    version = version_line.strip().strip('"')
+    if version not in VERSIONS:
+        raise BadInput(
+            "unsupported_version",
+            f"the first line is {version[:60]!r}, expected {' or '.join(VERSIONS)}",
+            file=file,
+            place="line 1, column 1",
+            hint="export the file as GCT 1.2 or 1.3",
+        )
+    expected = 2 if version == "#1.2" else 4
+    cells = dimension_line.replace('"', "").split()
+    if len(cells) != expected:
+        raise _dimensions(f"{len(cells)} numbers", f"{expected} in {version}", file, len(cells))
+    for column, cell in enumerate(cells, 1):
+        if not (cell.isascii() and cell.isdigit()):
+            raise _dimensions(f"{cell[:60]!r}", "a count (0 or more)", file, column)
+    rows, columns, *fields = (int(cell) for cell in cells)
+    if not columns:
+        raise BadInput(
+            "no_samples",
+            "the dimension line states 0 samples, expected at least 1",
+            file=file,
+            place="line 2, column 2",
+            hint="export the file with its samples as columns",
+        )
+    return _Shape(version, rows, columns, *(fields or (1, 0)))
+
+
+def _header(cells: list[str], shape: _Shape, file: str) -> list[str]:
+    while len(cells) > shape.width and not cells[-1].strip():
+        cells = cells[:-1]
+    cells = [unquote(cell) for cell in cells]
+    if len(cells) != shape.width:
+        stated = f"{shape.columns} samples after {shape.leading} leading columns"
+        found = f"{len(cells)} header columns"
+        raise _dimensions(found, f"{shape.width} ({stated})", file, len(cells), line=3)
+    for column, cell in enumerate(cells[1:], 2):
+        if not cell.strip():
+            raise _header_error("a column without a name", file, 3, column)
+    check_samples(cells[shape.leading :], shape.leading, 3, file)
+    return cells
+
+
+def check_samples(ids: Sequence[str], offset: int, line: int, file: str) -> None:
+    """Raises BadInput `duplicate_sample_ids` where an id in a header row repeats."""
+    seen: dict[str, int] = {}
+    for column, sample in enumerate(ids, offset + 1):
+        if sample in seen:
+            raise BadInput(
+                "duplicate_sample_ids",
+                f"sample {sample!r} is also column {seen[sample]}, expected each sample once",
+                file=file,
+                place=f"line {line}, column {column}",
+                hint="give each sample its own id",
+            )
+        seen[sample] = column
+
+
+def _header_error(found: str, file: str, line: int, column: int) -> BadInput:
+    return BadInput(
+        "missing_header_field",
+        f"found {found}, expected a name",
+        file=file,
+        place=f"line {line}, column {column}",
+        hint="name every column and every row of sample metadata",
+    )
+
+
+def _dimensions(found: str, expected: str, file: str, column: int, line: int = 2) -> BadInput:
+    return BadInput(
+        "dimension_mismatch",
+        f"found {found}, expected {expected}",
+        file=file,
+        place=f"line {line}, column {max(column, 1)}",
+        hint="line 2 states features, samples and, in #1.3, feature columns and sample columns",
+    )

@@ -1,0 +1,154 @@
+"""CSV and its relatives: which separator, which lines are comments, where the header is.
+
+Owns the shape of a separated file before anything is known of its meaning.
+Keep out: what the columns are (`delimited`, `sidecars`).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from polly_assets.ingest.formats.table import Layout, records
+from polly_assets.ingest.formats.text import read_bytes, utf8_lines
+from polly_resources.errors import BadInput
+from polly_resources.records import Notice
+
+SEPARATORS = (",", "\t", ";")
+_PROBE_ROWS = 100
+_PROBE_LINES = 6
+_PROBE_BYTES = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Separated:
+    """A separated file, opened: its header, its first rows, and its body still unread.
+
+    `body` is UTF-8 and begins at line `first_line`; `quoted` says whether quotes occur.
+    """
+
+    header: tuple[str, ...]
+    probe: tuple[tuple[str, ...], ...]
+    body: bytes
+    first_line: int
+    separator: str
+    quoted: bool
+    comments: tuple[str, ...]
+    notices: tuple[Notice, ...]
+
+
+def open_separated(path: Path, name: str) -> Separated:
+    """Find separator, comments and header of a CSV, TSV or semicolon file.
+
+    Leading lines that start with `#` are comments, but for the last of them where it is
+    as wide as the row after it: then it is the header. A header one cell narrower than
+    the rows (as R writes it) gets an empty first cell. Raises BadInput `no_rows`.
+    """
+    data, notices = utf8_lines(read_bytes(path, name), name)
+    quoted = b'"' in data
+    lines = _beginning(data).split("\n")
+    skipped = next((i for i, s in enumerate(lines) if s.strip() and not s.startswith("#")), None)
+    if skipped is None:
+        raise _no_rows(name)
+    comments = [line for line in lines[:skipped] if line.strip()]
+    separator = _separator("\n".join(lines[skipped:]))
+    if comments and separator in comments[-1]:
+        width = len(_cells(lines[skipped], separator))
+        if len(_cells(comments[-1], separator)) == width and lines[skipped - 1] == comments[-1]:
+            skipped -= 1
+            comments.pop()
+    body = _after(data, skipped)
+    header, used = _record(_beginning(body), separator)
+    body = _after(body, used)
+    probe = _records(_beginning(body), separator, _PROBE_ROWS)
+    if not probe:
+        raise _no_rows(name)
+    if len(probe[0]) == len(header) + 1:
+        header = ["", *header]
+    first_line = skipped + used + 1
+    rows = tuple(tuple(row) for row in probe)
+    return Separated(
+        tuple(header), rows, body, first_line, separator, quoted, tuple(comments), notices
+    )
+
+
+def read_rows(
+    path: Path, name: str
+) -> tuple[tuple[str, ...], list[tuple[int, list[str]]], tuple[Notice, ...]]:
+    """A small table whole: header, rows as (line, cells), notices.
+
+    Raises BadInput `ragged_row`, `bad_quotes`, `no_rows`.
+    """
+    file = open_separated(path, name)
+    header = _trimmed(file.header)
+    layout = Layout(
+        header, (True,) * len(header), file.first_line, file.separator, csv_quotes=file.quoted
+    )
+    return header, list(records(file.body.decode(), layout, name)), file.notices
+
+
+def _trimmed(header: tuple[str, ...]) -> tuple[str, ...]:
+    while len(header) > 1 and not header[-1].strip():
+        header = header[:-1]
+    return header
+
+
+def _no_rows(name: str) -> BadInput:
+    return BadInput(
+        "no_rows",
+        "found no row below the header, expected a header and at least one row",
+        file=name,
+        place="line 1",
+        hint="check that the file was exported completely",
+    )
+
+
+def _beginning(data: bytes) -> str:
+    """Whole lines from the start: a few at least, then as many as are cheap to look at."""
+    end = 0
+    for _ in range(_PROBE_LINES):
+        end = data.find(b"\n", end) + 1
+        if not end:
+            return data.decode()
+    return data[: max(end, data.rfind(b"\n", 0, _PROBE_BYTES) + 1)].decode()
+
+
+def _after(data: bytes, lines: int) -> bytes:
+    at = 0
+    for _ in range(lines):
+        at = data.find(b"\n", at) + 1
+        if not at:
+            return b""
+    return data[at:]
+
+
+def _separator(text: str) -> str:
+    """The separator that gives the most rows of one width, then the widest rows."""
+    best, best_score = ",", (-1.0, 0)
+    for separator in SEPARATORS:
+        widths = [len(row) for row in _records(text, separator, 20)]
+        width = max(set(widths[1:] or widths), key=widths.count)
+        score = (widths.count(width) / len(widths) if width > 1 else 0.0, width)
+        if score > best_score:
+            best, best_score = separator, score
+    return best
+
+
+def _records(text: str, separator: str, limit: int) -> list[list[str]]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    try:
+        return [row for row in islice(reader, limit) if any(cell.strip() for cell in row)]
+    except csv.Error:
+        return [line.split(separator) for line in text.split("\n")[:limit] if line.strip()]
+
+
+def _record(text: str, separator: str) -> tuple[list[str], int]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    return next(reader), reader.line_num
+
+
+def _cells(line: str, separator: str) -> list[str]:
+    return next(csv.reader([line], delimiter=separator), [])
