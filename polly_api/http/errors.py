@@ -36,12 +36,13 @@ STATUSES: tuple[tuple[type[PollyError], int], ...] = (
 
 RETRY_AFTER_SECONDS = 2
 
-_TEXTS = {
+_TEXTS: dict[int | str, str] = {
     400: "The request, a file or a query is not what was expected.",
     401: "The API key is missing or wrong.",
     404: "The named thing does not exist.",
     409: "The request contradicts what is stored.",
     503: "Something did not answer; the same request may succeed later.",
+    "default": "An unexpected failure inside the platform.",
 }
 
 REPLIES: dict[int | str, dict[str, Any]] = {

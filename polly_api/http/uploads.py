@@ -82,6 +82,11 @@ class Upload:
             async for chunk in body:
                 if chunk:
                     await run_in_threadpool(self._parser.write, chunk)
+        except BadInput:
+            # A client that is still sending would not read a reply that comes too soon.
+            async for _ in body:
+                pass
+            raise
         except MultipartParseError as error:
             raise BadInput(
                 "bad_multipart", f"the body is not multipart/form-data: {error}"
