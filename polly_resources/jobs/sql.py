@@ -14,7 +14,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, exists, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, exists, insert, or_, select, update
 
 from polly_resources.errors import Conflict
 from polly_resources.jobs.base import LEGAL_MOVES, MAX_ATTEMPTS, JobLedger
@@ -220,11 +220,11 @@ def _move(
     rows = [{"id": job_id, **{f"new_{k}": v for k, v in values.items()}} for job_id, values in jobs]
     if not rows:
         return
-    origins = [status for status, targets in LEGAL_MOVES.items() if to in targets]
+    legal = or_(*(_C.status == status for status, targets in LEGAL_MOVES.items() if to in targets))
     names = [name.removeprefix("new_") for name in rows[0] if name != "id"]
     connection.execute(
         update(JOBS)
-        .where(_C.job_id == bindparam("id"), _C.status.in_(origins))
+        .where(_C.job_id == bindparam("id"), legal)
         .values({"status": str(to)} | {name: bindparam(f"new_{name}") for name in names}),
         rows,
     )

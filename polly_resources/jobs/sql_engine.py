@@ -110,6 +110,7 @@ def _sqlite_engine(path: Path, busy_seconds: float) -> Engine:
         URL.create("sqlite", database=str(path)),
         connect_args={"timeout": busy_seconds, "check_same_thread": False},
         max_overflow=-1,
+        hide_parameters=True,
     )
 
     @event.listens_for(engine, "connect")

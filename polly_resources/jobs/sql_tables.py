@@ -102,7 +102,7 @@ _RUNNING = _C.status == JobStatus.RUNNING
 
 Index("jobs_queue", _C.status, _C.rank, _C.job_id)
 Index("jobs_shard_queue", _C.status, _C.atlas, _C.shard, _C.rank, _C.job_id)
-Index("jobs_source", _C.atlas, _C.source, _C.job_id)
+Index("jobs_source", _C.atlas, _C.source, _C.status, _C.job_id)
 Index("jobs_dataset", _C.atlas, _C.dataset_id)
 Index("jobs_batch", _C.batch_id)
 Index(
