@@ -11,12 +11,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from polly_assets.ingest.formats.geo_table import GeoText, Table
+from polly_assets.ingest.formats.geo_table import GeoText, Table, table_end
 from polly_resources.errors import BadInput
 
 _ENTITY = re.compile(rb"\^(DATABASE|SERIES|PLATFORM|SAMPLE|DATASET|SUBSET)[ \t]*=(.*)", re.I)
 _TABLE_BEGIN = re.compile(rb"^!\w+_table_begin[ \t]*\n", re.I | re.M)
-_TABLE_END = re.compile(rb"!\w+_table_end[ \t]*(?:\n|\Z)", re.I)
 _MISSING_HEADER = "an entity begins with a line such as `^SAMPLE = GSM1`; add the one that is lost"
 
 
@@ -86,7 +85,7 @@ def _fill(entity: Entity, text: GeoText, start: int, end: int) -> None:
     _attributes(entity, text, text.data[start : begin.start() if begin else end])
     if begin is None:
         return
-    stop = _table_end(text.data, begin.end() - 1, end)
+    stop = table_end(text.data, begin.end() - 1, end)
     if stop is None:
         raise text.fault(
             "truncated_table",
@@ -102,16 +101,6 @@ def _fill(entity: Entity, text: GeoText, start: int, end: int) -> None:
             text.line_at(stop[1]),
             hint=_MISSING_HEADER,
         )
-
-
-def _table_end(data: bytes, start: int, end: int) -> tuple[int, int] | None:
-    """Where the table's rows stop and where its end line stops."""
-    position = data.find(b"\n!", start, end)
-    while position >= 0:
-        if match := _TABLE_END.match(data, position + 1, end):
-            return position + 1, match.end()
-        position = data.find(b"\n!", position + 1, end)
-    return None
 
 
 def _attributes(entity: Entity, text: GeoText, block: bytes) -> None:

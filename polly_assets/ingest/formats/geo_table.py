@@ -22,6 +22,7 @@ MISSING = ("", "null", "NULL", "Null", "NA", "N/A", "n/a", "#N/A", "NaN", "nan",
 """Cells of a value column that stand for a missing value."""
 
 _CELL = re.compile(r'(?:"(.*?)"|([^\t]*))\t')
+_TABLE_END = re.compile(rb"!\w+_table_end[ \t]*(?:\n|\Z)", re.I)
 _NOT_SEPARATORS = bytes(byte for byte in range(256) if byte not in b"\t\n")
 
 
@@ -54,6 +55,19 @@ def cells(line: str) -> list[str]:
         return line.split("\t")
     found = _CELL.findall(line + "\t")
     return [quoted.replace('""', '"') or plain for quoted, plain in found]
+
+
+def table_end(data: bytes, start: int, end: int) -> tuple[int, int] | None:
+    """Where a table's rows stop and where its end line stops; None where it has no end.
+
+    `start` is at the line end before the table's header.
+    """
+    position = data.find(b"\n!", start, end)
+    while position >= 0:
+        if match := _TABLE_END.match(data, position + 1, end):
+            return position + 1, match.end()
+        position = data.find(b"\n!", position + 1, end)
+    return None
 
 
 @dataclass(frozen=True, slots=True)
