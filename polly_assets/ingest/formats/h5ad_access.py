@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
-from typing import Any
+from typing import Any, TypeAlias
 
 import h5py
 import numpy as np
@@ -27,7 +27,7 @@ HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _USER_BLOCKS = (0, 512, 1024, 2048)
 """Where the signature may stand: HDF5 allows a user block before it."""
 
-Node = h5py.Group | h5py.Dataset
+Node: TypeAlias = h5py.Group | h5py.Dataset
 
 
 @dataclass(slots=True)

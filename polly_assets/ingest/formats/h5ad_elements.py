@@ -265,7 +265,8 @@ def _majors(indptr: Ints, start: int, stop: int) -> npt.NDArray[np.int32]:
     """The row of each stored entry from start to stop."""
     first = int(np.searchsorted(indptr, start, side="right")) - 1
     last = int(np.searchsorted(indptr, stop, side="left"))
-    sizes = np.diff(np.clip(indptr[first : last + 1], start, stop))
+    ends = np.clip(indptr[first : last + 1], start, stop)
+    sizes = ends[1:] - ends[:-1]
     return np.repeat(np.arange(first, last, dtype=np.int32), sizes)
 
 

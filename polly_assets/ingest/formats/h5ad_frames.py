@@ -217,7 +217,7 @@ def plain_series(
         return None
     names = h5py.check_enum_dtype(kind)
     if names is not None and values.dtype.kind in "iu":
-        words = {int(code): plain_text(name) for name, code in names.items()}
+        words = {int(code): plain_text(word) for word, code in names.items()}
         return pl.Series([words.get(code) for code in values.tolist()], dtype=pl.String)
     if values.dtype.kind == "S" or h5py.check_string_dtype(kind) is not None:
         return text_series(values, place, findings)
@@ -233,7 +233,7 @@ def categorical(codes: npt.NDArray[Any], categories: pl.Series, place: str) -> p
     if not _within(index, len(categories)):
         raise BadInput(
             "bad_categories",
-            f"found codes {index.min()} to {index.max()}, expected -1 to {len(categories) - 1}",
+            f"found codes {codes.min()} to {codes.max()}, expected -1 to {len(categories) - 1}",
             place=place,
             hint="write the file anew with AnnData",
         )
@@ -250,12 +250,7 @@ def as_text(values: pl.Series) -> pl.Series:
         return values
     if values.dtype.is_integer():
         return values.cast(pl.String)
-    words = [None if value is None else str(value) for value in _items(values)]
-    return pl.Series(words, dtype=pl.String)
-
-
-def _items(values: pl.Series) -> list[Any]:
-    if values.dtype != pl.Float32:
-        return values.to_list()
-    missing = values.is_null().to_list()
-    return [None if gone else x for gone, x in zip(missing, values.to_numpy(), strict=True)]
+    items: list[Any] = values.to_list()
+    if values.dtype == pl.Float32:  # as itself: a double would show digits that it never had
+        items = [None if x is None else np.float32(x) for x in items]
+    return pl.Series([None if x is None else str(x) for x in items], dtype=pl.String)

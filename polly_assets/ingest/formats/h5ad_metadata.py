@@ -118,7 +118,7 @@ def list_left_out(file: h5py.File, findings: Findings) -> None:
         if key in _READ:
             continue
         node = child(file, key)
-        members = _members(node) if node is not None else []
+        members: list[str] = _members(node) if node is not None else []
         findings.not_loaded += [f"{plain_text(key)}/{name}" for name in members]
         if not isinstance(node, h5py.Group) and not members:
             findings.not_loaded.append(plain_text(key))

@@ -1,0 +1,1 @@
+"""Datasets as files: one module per format; see `base` and `registry`."""

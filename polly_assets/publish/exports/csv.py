@@ -1,0 +1,68 @@
+"""Datasets as three CSV files: the matrix, the samples, the features.
+
+Owns the CSV layout and the guard against text that a spreadsheet would run as a formula.
+Keep out: which datasets are exported, and the text forms of values (`tables`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+import polars as pl
+
+from polly_assets.publish.content import DatasetContent
+from polly_assets.publish.exports.base import Export, replacing
+from polly_assets.publish.exports.tables import (
+    dense_blocks,
+    exact_floats,
+    main_matrix,
+    plain,
+    sample_columns,
+)
+
+_FORMULA = r"^\s*[=+\-@]"
+_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+
+
+class CsvExport(Export):
+    """`NAME.csv`, `NAME.samples.csv` and `NAME.features.csv`, UTF-8, comma, header row.
+
+    The matrix has `feature_id` first and one column per sample; numbers are written so
+    that they read back equal as float64, missing ones as `NaN`. In the tables a missing
+    value is an empty cell, empty text is `""`, and lists are joined with `|`. Text that
+    begins with `=`, `+`, `-` or `@` and is no number gets a `'` before it, ids included,
+    so that no spreadsheet runs it.
+    """
+
+    name: ClassVar[str] = "csv"
+    suffix: ClassVar[str] = ".csv"
+
+    def write(self, content: DatasetContent, out: Path) -> None:
+        """Write `out` and its two tables beside it."""
+        matrix = main_matrix(content)
+        ids = _guarded(content.features.select("feature_id"))
+        names = _guarded(content.samples.select("sample_id")).to_series().to_list()
+        header = ["feature_id", *sample_columns(names)]
+        tables = [out.with_name(f"{out.stem}.{kind}.csv") for kind in ("samples", "features")]
+        with replacing(*tables, out) as (samples, features, main):
+            _guarded(content.samples).write_csv(samples)
+            _guarded(content.features).write_csv(features)
+            with main.open("wb") as file:
+                for start, block in dense_blocks(matrix):
+                    values = exact_floats(block, header[1:])
+                    rows = pl.concat([ids.slice(start, len(block)), values], how="horizontal")
+                    rows.write_csv(file, include_header=start == 0)
+
+
+def _guarded(frame: pl.DataFrame) -> pl.DataFrame:
+    """Plain columns and names in which text that reads as a formula begins with `'`."""
+    guarded = plain(frame)
+    risky = pl.col(pl.String).str.contains(_FORMULA) & ~pl.col(pl.String).str.contains(_NUMBER)
+    text = pl.col(pl.String)
+    guarded = guarded.with_columns(pl.when(risky).then("'" + text).otherwise(text))
+    names = pl.Series(frame.columns, dtype=pl.String)
+    if not names.str.contains(_FORMULA).any():
+        return guarded
+    safe = _guarded(pl.DataFrame({"name": names})).to_series().to_list()
+    return guarded.rename(dict(zip(frame.columns, safe, strict=True)))

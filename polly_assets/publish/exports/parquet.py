@@ -1,0 +1,70 @@
+"""Datasets as one Parquet file: the matrix as columns, the rest as its metadata.
+
+Owns the names of columns and of the metadata keys.
+Keep out: which datasets are exported, and the text forms of values (`tables`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from polly_assets.publish.content import DatasetContent
+from polly_assets.publish.exports.base import Export, replacing
+from polly_assets.publish.exports.tables import (
+    dense_blocks,
+    json_text,
+    main_matrix,
+    sample_columns,
+)
+
+
+class ParquetExport(Export):
+    """`feature_id` and one column per sample, in the matrix's own value type.
+
+    The file's key-value metadata holds JSON: `polly.dataset` (atlas, dataset id, original
+    metadata, curated fields), `polly.samples` and `polly.features` (one object per row, in
+    order), `polly.columns` (column name to sample id). A column is named as its sample;
+    a sample called `feature_id` has column `feature_id.1`, one without a name `unnamed`.
+    Missing values are NaN.
+    """
+
+    name: ClassVar[str] = "parquet"
+    suffix: ClassVar[str] = ".parquet"
+
+    def write(self, content: DatasetContent, out: Path) -> None:
+        """Write `out`."""
+        matrix = main_matrix(content)
+        columns = sample_columns(content.samples["sample_id"].to_list())
+        ids = content.features["feature_id"]
+        schema: pa.Schema | None = None
+        with replacing(out) as (part,), part.open("wb") as file:
+            for start, block in dense_blocks(matrix):
+                arrays = [
+                    pa.array(ids.slice(start, len(block)).to_list(), pa.string()),
+                    *(pa.array(values) for values in block.T),
+                ]
+                table = pa.table(arrays, names=["feature_id", *columns])
+                if schema is None:
+                    schema = table.schema.with_metadata(_metadata(content, columns))
+                    writer = pq.ParquetWriter(file, schema, compression="zstd")
+                writer.write_table(table.replace_schema_metadata(schema.metadata))
+            writer.close()
+
+
+def _metadata(content: DatasetContent, columns: dict[str, str]) -> dict[str, str]:
+    dataset = {
+        "atlas": content.atlas,
+        "dataset_id": content.dataset_id,
+        "metadata": content.metadata,
+        "curated": content.curated,
+    }
+    return {
+        "polly.dataset": json_text(dataset),
+        "polly.samples": json_text(content.samples.to_dicts()),
+        "polly.features": json_text(content.features.to_dicts()),
+        "polly.columns": json_text(columns),
+    }
