@@ -10,7 +10,7 @@ doi:10.1093/bioinformatics/bty784 (1.3).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import polars as pl
@@ -22,6 +22,7 @@ from polly_assets.ingest.formats.base import (
     Reader,
     Source,
 )
+from polly_assets.ingest.formats.checks import check_features, check_samples
 from polly_assets.ingest.formats.sidecars import describe, read_sidecars
 from polly_assets.ingest.formats.table import Layout, fit, read_table, unique_names, unquote
 from polly_assets.ingest.formats.text import read_bytes, utf8_lines
@@ -100,21 +101,6 @@ def _read(source: Source) -> ParsedDataset:
     )
 
 
-def check_features(features: pl.DataFrame) -> tuple[pl.DataFrame, tuple[Notice, ...]]:
-    """Features with `feature_id` never null, and Notices on empty and repeated ids."""
-    ids = features["feature_id"]
-    notices = []
-    if empty := ids.null_count():
-        message = f"{empty} features have no id; theirs is the empty text"
-        notices.append(Notice("empty_feature_ids", message))
-        features = features.with_columns(pl.col("feature_id").fill_null(""))
-    if (repeated := len(ids) - ids.n_unique()) > 0:
-        some = ids.filter(ids.is_duplicated()).unique(maintain_order=True).drop_nulls().head(10)
-        message = f"{repeated} features repeat an earlier id, such as {', '.join(some.to_list())}"
-        notices.append(Notice("duplicate_feature_ids", message))
-    return features, tuple(notices)
-
-
 def _preamble(data: bytes, file: str) -> tuple[_Shape, list[str], pl.DataFrame, bytes]:
     """Shape, header cells, samples with their metadata, and the unread body."""
     version, dimensions, header, rest = [*data.split(b"\n", 3), b"", b"", b""][:4]
@@ -178,23 +164,9 @@ def _header(cells: list[str], shape: _Shape, file: str) -> list[str]:
     for column, cell in enumerate(cells[1:], 2):
         if not cell.strip():
             raise _header_error("a column without a name", file, 3, column)
-    check_samples(cells[shape.leading :], shape.leading, 3, file)
+    places = [f"line 3, column {column}" for column in range(shape.leading + 1, shape.width + 1)]
+    check_samples(cells[shape.leading :], places, file)
     return cells
-
-
-def check_samples(ids: Sequence[str], offset: int, line: int, file: str) -> None:
-    """Raises BadInput `duplicate_sample_ids` where an id in a header row repeats."""
-    seen: dict[str, int] = {}
-    for column, sample in enumerate(ids, offset + 1):
-        if sample in seen:
-            raise BadInput(
-                "duplicate_sample_ids",
-                f"sample {sample!r} is also column {seen[sample]}, expected each sample once",
-                file=file,
-                place=f"line {line}, column {column}",
-                hint="give each sample its own id",
-            )
-        seen[sample] = column
 
 
 def _header_error(found: str, file: str, line: int, column: int) -> BadInput:

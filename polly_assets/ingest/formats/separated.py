@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from polly_assets.ingest.formats.table import Layout, records
+from polly_assets.ingest.formats.table import Layout, is_missing, records
 from polly_assets.ingest.formats.text import read_bytes, utf8_lines
 from polly_resources.errors import BadInput
 from polly_resources.records import Notice
@@ -43,8 +44,8 @@ class Separated:
 def open_separated(path: Path, name: str) -> Separated:
     """Find separator, comments and header of a CSV, TSV or semicolon file.
 
-    Leading lines that start with `#` are comments, but for the last of them where it is
-    as wide as the row after it: then it is the header. A header one cell narrower than
+    Leading lines that start with `#` are comments, but for the last of them where it alone
+    is as wide as the row after it: then it is the header. A header one cell narrower than
     the rows (as R writes it) gets an empty first cell. Raises BadInput `no_rows`.
     """
     data, notices = utf8_lines(read_bytes(path, name), name)
@@ -55,11 +56,8 @@ def open_separated(path: Path, name: str) -> Separated:
         raise _no_rows(name)
     comments = [line for line in lines[:skipped] if line.strip()]
     separator = _separator("\n".join(lines[skipped:]))
-    if comments and separator in comments[-1]:
-        width = len(_cells(lines[skipped], separator))
-        if len(_cells(comments[-1], separator)) == width and lines[skipped - 1] == comments[-1]:
-            skipped -= 1
-            comments.pop()
+    if _is_header(comments, lines[skipped], separator):
+        skipped = lines.index(comments.pop())
     body = _after(data, skipped)
     header, used = _record(_beginning(body), separator)
     body = _after(body, used)
@@ -73,6 +71,17 @@ def open_separated(path: Path, name: str) -> Separated:
     return Separated(
         tuple(header), rows, body, first_line, separator, quoted, tuple(comments), notices
     )
+
+
+def present_cells(file: Separated, columns: Sequence[int]) -> list[list[str]]:
+    """The first cells of each column that are not missing, from anywhere in the body."""
+    found: list[list[str]] = [[] for _ in columns]
+    reader = csv.reader(io.StringIO(file.body.decode(), newline=""), delimiter=file.separator)
+    for row in reader:
+        for cells, column in zip(found, columns, strict=True):
+            if column < len(row) and len(cells) < _PROBE_ROWS and not is_missing(row[column]):
+                cells.append(row[column])
+    return found
 
 
 def read_rows(
@@ -114,6 +123,11 @@ def _beginning(data: bytes) -> str:
         if not end:
             return data.decode()
     return data[: max(end, data.rfind(b"\n", 0, _PROBE_BYTES) + 1)].decode()
+
+
+def _is_header(comments: list[str], row: str, separator: str) -> bool:
+    widths = [len(_cells(line, separator)) for line in (row, *comments[-1:-3:-1])]
+    return len(widths) > 1 and widths[0] == widths[1] > 1 and widths[2:] != widths[:1]
 
 
 def _after(data: bytes, lines: int) -> bytes:

@@ -67,6 +67,11 @@ class Table:
     values: Values
 
 
+def is_missing(cell: str) -> bool:
+    """Whether a cell means 'no value'."""
+    return cell.strip().lower() in MISSING
+
+
 def read_table(body: bytes, layout: Layout, file: str) -> Table:
     """Every cell of a body of UTF-8 rows ending in `\\n`.
 
@@ -98,15 +103,16 @@ def _read_quickly(body: bytes, layout: Layout) -> Table | None:
         return None
     if not _complete(frame, body, layout):
         return None
-    names = _text_names(layout)
-    numbers = frame.drop(names).rechunk()
-    if kind is pl.Int64 and any(s.null_count() for s in numbers.iter_columns()):
-        numbers = numbers.cast(pl.Float64)
-    return Table(frame.select(names), cast(Values, numbers.to_numpy()))
+    # Neither select nor drop: they plan a query, which is slow for thousands of columns.
+    text = pl.DataFrame([frame.drop_in_place(name) for name in _text_names(layout)])
+    if kind is pl.Int64 and any(s.null_count() for s in frame.iter_columns()):
+        frame = frame.cast(pl.Float64)
+    return Table(text, cast(Values, frame.rechunk().to_numpy()))
 
 
 def _parse(body: bytes, layout: Layout, kind: type[pl.DataType]) -> pl.DataFrame | None:
     schema = {f"c{i}": pl.String if text else kind for i, text in enumerate(layout.text)}
+    numbers = (name for name, dtype in schema.items() if dtype is kind)
     try:
         return pl.read_csv(
             body,
@@ -114,7 +120,7 @@ def _parse(body: bytes, layout: Layout, kind: type[pl.DataType]) -> pl.DataFrame
             schema=cast(dict[str, Any], schema),
             separator=layout.separator,
             quote_char='"' if layout.csv_quotes else None,
-            null_values={f"c{i}": "NA" for i, text in enumerate(layout.text) if not text},
+            null_values=dict.fromkeys(numbers, "NA") if b"NA" in body else None,
         )
     except pl.exceptions.PolarsError:
         return None

@@ -1,0 +1,49 @@
+"""What every matrix owes its samples and features: ids that are there, samples that are unique.
+
+Owns the checks that all text matrices share. Keep out: how a format stores the ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from polly_resources.errors import BadInput
+from polly_resources.records import Notice
+
+_LISTED = 10
+
+
+def check_features(features: pl.DataFrame) -> tuple[pl.DataFrame, tuple[Notice, ...]]:
+    """Features with `feature_id` never null, and Notices on empty and repeated ids."""
+    notices = []
+    if empty := features["feature_id"].null_count():
+        message = f"{empty} features have no id; theirs is the empty text"
+        notices.append(Notice("empty_feature_ids", message))
+        features = features.with_columns(pl.col("feature_id").fill_null(""))
+    ids = features["feature_id"]
+    if repeated := len(ids) - ids.n_unique():
+        some = ids.filter(ids.is_duplicated()).unique(maintain_order=True).head(_LISTED)
+        message = f"{repeated} features repeat an earlier id, such as {', '.join(some.to_list())}"
+        notices.append(Notice("duplicate_feature_ids", message))
+    return features, tuple(notices)
+
+
+def check_samples(ids: Sequence[str], places: Sequence[str], file: str) -> None:
+    """Raises BadInput `missing_sample_id` or `duplicate_sample_ids` at the sample's place."""
+    first: dict[str, str] = {}
+    for sample, place in zip(ids, places, strict=True):
+        if sample.strip() and sample not in first:
+            first[sample] = place
+            continue
+        known = sample in first
+        raise BadInput(
+            "duplicate_sample_ids" if known else "missing_sample_id",
+            f"sample {sample!r} is also at {first[sample]}, expected each sample once"
+            if known
+            else "the sample has no id",
+            file=file,
+            place=place,
+            hint="give each sample its own id",
+        )

@@ -1,0 +1,90 @@
+"""Which way round a separated matrix lies, and what each of its columns is.
+
+Owns the two guesses that a matrix without description forces on us, stated as rules.
+Add an annotation column's name to `ANNOTATIONS`. Keep out: reading files.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+
+from polly_assets.ingest.formats.table import is_missing
+
+_ANNOTATION_WORDS = """
+biotype chr chrom chromosome chromosome_name description effective_length end end_position
+ensembl ensembl_gene_id ensembl_id ensemblid entrez entrez_gene_id entrez_id entrezgene
+entrezgene_id entrezid gc_content gene gene_biotype gene_description gene_id gene_length
+gene_name gene_short_name gene_symbol gene_title gene_type gene_version geneid genename
+genesymbol hgnc_id hgnc_symbol hugo_symbol length percentage_gene_gc_content probe_id refseq
+start start_position strand symbol transcript_id transcript_length tss_id
+"""
+
+ANNOTATIONS = frozenset(_ANNOTATION_WORDS.split())
+"""Names (lower case, `_` for space, dot and hyphen) of columns that describe features."""
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?inf(inity)?", re.IGNORECASE)
+_WHOLE = re.compile(r"[+-]?\d+")
+_ENSEMBL = re.compile(r"ENS[A-Z]*[GT]\d{6,}(\.\d+)?")
+_SYMBOL = re.compile(r"[A-Za-z][A-Za-z0-9]*([-.][A-Za-z0-9]+)*")
+_BARCODE = re.compile(r"(.*[_\-:.])?[ACGTN]{8,}([-_.]\w+)*")
+_MANY_COLUMNS = 50
+_COLUMNS_PER_ROW = 5
+
+
+def is_number(cell: str) -> bool:
+    """Whether a cell is a number (a missing cell is not)."""
+    return _NUMBER.fullmatch(cell.strip()) is not None
+
+
+def is_whole(cell: str) -> bool:
+    """Whether a cell is a whole number, or missing."""
+    return _WHOLE.fullmatch(cell.strip()) is not None or is_missing(cell)
+
+
+def is_text_column(cells: Sequence[str]) -> bool:
+    """Whether more than half of a column's cells that are not missing are not numbers.
+
+    Less than that is a number column with a mistake, which must be reported.
+    """
+    present = [cell for cell in cells if not is_missing(cell)]
+    return sum(map(is_number, present)) * 2 < len(present)
+
+
+def is_annotation(name: str) -> bool:
+    """Whether a column of this name describes features."""
+    return re.sub(r"[ .\-]+", "_", name.strip()).lower() in ANNOTATIONS
+
+
+def looks_like_samples_as_rows(header: Sequence[str], rows: Sequence[str], count: int) -> bool:
+    """Whether a matrix without a sidecar has samples as rows.
+
+    It has where all of these hold: at least 50 columns and 5 columns per row (`count` rows);
+    the column names look like genes (Ensembl ids, or symbols that do not all begin alike and
+    of which at least 1 in 10 differs from the others in more than digits); the row ids look
+    like cells or samples (barcodes, or names of which at most half differ in more than
+    digits, as `Cell_1`, `GSM12`).
+    """
+    wide = len(header) >= max(_MANY_COLUMNS, _COLUMNS_PER_ROW * count)
+    return wide and _gene_like(header) and _sample_like(rows)
+
+
+def _gene_like(names: Sequence[str]) -> bool:
+    ensembl = sum(_ENSEMBL.fullmatch(name) is not None for name in names)
+    if ensembl * 2 >= len(names):
+        return True
+    if len({name[:1] for name in names}) == 1:
+        return False
+    symbols = [name for name in names if _SYMBOL.fullmatch(name) and not _BARCODE.fullmatch(name)]
+    return len(symbols) * 2 >= len(names) and _stems(symbols) * 10 >= len(symbols)
+
+
+def _sample_like(names: Collection[str]) -> bool:
+    if any(_ENSEMBL.fullmatch(name) for name in names):
+        return False
+    barcodes = sum(_BARCODE.fullmatch(name) is not None for name in names)
+    return barcodes * 2 >= len(names) or _stems(names) * 2 <= len(names)
+
+
+def _stems(names: Collection[str]) -> int:
+    return len({re.sub(r"\d+", "", name) for name in names})
