@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import cast
 
 from polly_assets.ingest.formats.geo_table import GeoText, Table, table_end
 from polly_resources.errors import BadInput
@@ -23,12 +24,13 @@ _MISSING_HEADER = "an entity begins with a line such as `^SAMPLE = GSM1`; add th
 class Entity:
     """One `^KIND = name` with its attributes (keys without `!Kind_`), columns and table.
 
-    `columns` maps a table column to its `#` description; `fault` is why it cannot be used.
+    `columns` maps a table column to its `#` description; `start` is its offset in the file;
+    `fault` is why it cannot be used.
     """
 
     kind: str
     name: str
-    line: int
+    start: int = 0
     attributes: dict[str, list[str]] = field(default_factory=dict)
     columns: dict[str, str] = field(default_factory=dict)
     table: Table | None = None
@@ -48,66 +50,74 @@ def entities(text: GeoText) -> Iterator[Entity]:
 
     Raises BadInput `missing_entity` where the file has content before its first entity.
     """
-    starts = list(_starts(text.data))
-    if not starts or text.data[: starts[0][0]].strip():
+    data, position = text.data, _next_entity(text.data, 0, len(text.data))
+    if data[:position].strip() or position == len(data):
         raise text.fault(
             "missing_entity",
             "found lines before the first `^ENTITY = name` line",
             1,
             hint=_MISSING_HEADER,
         )
-    line, counted = 1, 0
-    ends = [start for start, _, _ in starts[1:]] + [len(text.data)]
-    for (start, kind, name), end in zip(starts, ends, strict=True):
-        line, counted = line + text.data.count(b"\n", counted, start), start
-        entity = Entity(kind, name, line)
+    begin = _TABLE_BEGIN.search(data)
+    while position < len(data):
+        if begin and begin.start() < position:
+            begin = _TABLE_BEGIN.search(data, position)
+        end = _next_entity(data, position + 1, begin.start() if begin else len(data))
+        table = begin if begin and end == begin.start() else None
+        entity = _entity(data, position)
         try:
-            _fill(entity, text, start, end)
+            _attributes(entity, text, data[position:end])
+            end = _bound_table(entity, text, table.end()) if table else end
         except BadInput as error:
             entity.fault = error
+            end = _next_entity(data, end, len(data))
+        position = end
         yield entity
 
 
-def _starts(data: bytes) -> Iterator[tuple[int, str, str]]:
-    position = 0 if data.startswith(b"^") else data.find(b"\n^") + 1
-    while position or data.startswith(b"^"):
-        if match := _ENTITY.match(data, position):
-            yield position, match.group(1).decode().upper(), match.group(2).decode().strip()
-        found = data.find(b"\n^", position)
-        if found < 0:
-            return
-        position = found + 1
+def _next_entity(data: bytes, start: int, end: int) -> int:
+    """Where the next entity begins, `start` included; `end` where there is none before it."""
+    while start < end:
+        if data.startswith(b"^", start) and _ENTITY.match(data, start):
+            return start
+        start = data.find(b"\n^", start, end) + 1 or end
+    return end
 
 
-def _fill(entity: Entity, text: GeoText, start: int, end: int) -> None:
-    """Reads attributes up to the table, and bounds the table."""
-    begin = _TABLE_BEGIN.search(text.data, start, end)
-    _attributes(entity, text, text.data[start : begin.start() if begin else end])
-    if begin is None:
-        return
-    stop = table_end(text.data, begin.end() - 1, end)
+def _entity(data: bytes, start: int) -> Entity:
+    found = cast(re.Match[bytes], _ENTITY.match(data, start))
+    return Entity(found.group(1).decode().upper(), found.group(2).decode().strip(), start)
+
+
+def _bound_table(entity: Entity, text: GeoText, start: int) -> int:
+    """Gives the entity its table; where the next entity begins."""
+    data = text.data
+    stop = table_end(data, start)
     if stop is None:
+        end = _next_entity(data, start, len(data))
         raise text.fault(
             "truncated_table",
             f"the table of {entity.name} has no end line before the next entity or the file's end",
             text.line_at(end - 1),
             hint="the file was cut short: download it again",
         )
-    entity.table = Table(text, begin.end(), stop[0])
-    if text.data[stop[1] : end].strip():
+    end = _next_entity(data, stop[1], len(data))
+    if data[stop[1] : end].strip():
         raise text.fault(
             "missing_entity",
             f"found lines between the table of {entity.name} and the next `^ENTITY = name` line",
             text.line_at(stop[1]),
             hint=_MISSING_HEADER,
         )
+    entity.table = Table(text, start, stop[0])
+    return end
 
 
 def _attributes(entity: Entity, text: GeoText, block: bytes) -> None:
     """Reads `!Kind_key = value` and `#column = description`; other lines continue a value."""
     prefix = f"!{entity.kind}_".lower()
     last: list[str] | None = None
-    for number, line in enumerate(block.decode().split("\n")[1:], entity.line + 1):
+    for number, line in enumerate(block.decode().split("\n")[1:], 1):
         mark, equals, value = line.partition("=")
         if line.startswith("#") and equals:
             entity.columns[mark[1:].strip()] = value.strip()
@@ -118,7 +128,7 @@ def _attributes(entity: Entity, text: GeoText, block: bytes) -> None:
             raise text.fault(
                 "missing_entity",
                 f"found `{mark.strip()[:60]}` among the lines of ^{entity.kind} = {entity.name}",
-                number,
+                text.line_at(entity.start) + number,
                 hint=_MISSING_HEADER,
             )
         elif line.strip() and last is not None:
@@ -128,6 +138,6 @@ def _attributes(entity: Entity, text: GeoText, block: bytes) -> None:
         raise text.fault(
             "missing_entity",
             f"^{entity.kind} = {entity.name} has several accessions: {found}",
-            entity.line,
+            text.line_at(entity.start),
             hint=_MISSING_HEADER,
         )

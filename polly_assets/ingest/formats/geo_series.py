@@ -142,7 +142,7 @@ def _sample_ids(text: GeoText, rows: Sequence[tuple[int, str, list[str]]]) -> li
 
 
 def _table(text: GeoText, start: int) -> Table:
-    end = table_end(text.data, start - 1, len(text.data))
+    end = table_end(text.data, start)
     if end is None:
         raise text.fault(
             "truncated_table",
@@ -155,8 +155,8 @@ def _table(text: GeoText, start: int) -> Table:
 
 def _matrix(table: Table, ids: Sequence[str]) -> tuple[pl.Series, npt.NDArray[np.float64]]:
     """Feature ids, and values with one column per sample in the order of `ids`."""
-    header = table.header()
-    if not header and not table.row_count():
+    header = table.header
+    if not header and not table.row_count:
         return pl.Series("feature_id", [], pl.String), np.empty((0, len(ids)))
     places = {name: i for i, name in enumerate(header) if i}
     if sorted(header[1:]) != sorted(ids):
@@ -193,8 +193,8 @@ def _dataset(
     ids = [header.ids[i] for i in part.samples]
     if part.split:
         values = values[:, part.samples]
-        measured: npt.NDArray[np.bool_] = ~np.isnan(values).all(axis=1)
-        features, values = features.filter(measured), values[measured]
+        measured = np.flatnonzero((~np.isnan(values)).any(axis=1))
+        features, values = features.gather(measured), values[measured]
     series = header.series.get("geo_accession", [""])[0] or base_name(file)
     return ParsedDataset(
         dataset_id=common.dataset_id(series, part.platform, file),

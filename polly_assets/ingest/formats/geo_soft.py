@@ -45,8 +45,9 @@ class SoftFamilyReader(Reader):
         whole file, and whatever a dataset fails for where it is the file's only one.
         """
         data, notices = utf8_lines(read_bytes(source.path, source.name), source.name)
-        found = list(entities(GeoText(data, source.name)))
-        studies = list(_studies(found, source.name))
+        text = GeoText(data, source.name)
+        found = list(entities(text))
+        studies = list(_studies(found, text))
         for study in studies:
             study.notices.extend(notices)
             try:
@@ -57,12 +58,12 @@ class SoftFamilyReader(Reader):
                 yield FailedDataset(study.dataset_id, error)
 
 
-def _studies(found: Sequence[Entity], name: str) -> Iterator[Study]:
+def _studies(found: Sequence[Entity], text: GeoText) -> Iterator[Study]:
     """Groups a file's entities into one study per series and platform."""
-    _require_samples(found, name)
+    _require_samples(found, text.name)
     series = {e.name: e for e in found if e.kind == "SERIES"}
     platforms = {e.name: e for e in found if e.kind == "PLATFORM"}
-    database = next((e for e in found if e.kind == "DATABASE"), Entity("DATABASE", "", 0))
+    database = next((e for e in found if e.kind == "DATABASE"), Entity("DATABASE", ""))
     groups: dict[tuple[str, str], list[Entity]] = {}
     for sample in (e for e in found if e.kind == "SAMPLE"):
         for one in _series_of(sample, list(series.values())):
@@ -71,13 +72,13 @@ def _studies(found: Sequence[Entity], name: str) -> Iterator[Study]:
         lonely = not one and platform not in platforms
         study = Study(
             dataset_id=common.dataset_id(
-                dataset_id_from_name(name) if lonely else one,
+                dataset_id_from_name(text.name) if lonely else one,
                 "" if lonely and len(groups) == 1 else platform,
-                name,
+                text.name,
             ),
-            file=name,
-            series=series.get(one) or Entity("SERIES", "", 0),
-            platform=platforms.get(platform) or Entity("PLATFORM", platform, 0),
+            text=text,
+            series=series.get(one) or Entity("SERIES", ""),
+            platform=platforms.get(platform) or Entity("PLATFORM", platform),
             database=database,
             samples=samples,
         )

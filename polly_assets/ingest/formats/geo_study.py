@@ -25,8 +25,7 @@ from polly_assets.ingest.formats import geo_common as common
 from polly_assets.ingest.formats.base import DenseMatrix, ParsedDataset
 from polly_assets.ingest.formats.geo_align import Alignment
 from polly_assets.ingest.formats.geo_entities import Entity
-from polly_assets.ingest.formats.geo_table import Table
-from polly_resources.errors import BadInput
+from polly_assets.ingest.formats.geo_table import GeoText, Table
 from polly_resources.records import Notice
 
 
@@ -35,7 +34,7 @@ class Study:
     """The entities of one dataset, and what was noticed while reading them."""
 
     dataset_id: str
-    file: str
+    text: GeoText
     series: Entity
     platform: Entity
     database: Entity
@@ -81,19 +80,17 @@ def _require_sound(study: Study) -> None:
     for sample in study.samples:
         if len(set(sample.values("platform_id"))) != 1:
             found = ", ".join(sample.values("platform_id")) or "none"
-            raise BadInput(
+            raise study.text.fault(
                 "no_platform",
                 f"found {found} as `!Sample_platform_id` of {sample.name}, expected one platform",
-                file=study.file,
-                place=f"line {sample.line}",
+                study.text.line_at(sample.start),
                 hint="name the sample's platform, such as `!Sample_platform_id = GPL570`",
             )
         if sample.name in seen:
-            raise BadInput(
+            raise study.text.fault(
                 "duplicate_sample",
                 f"found a second ^SAMPLE = {sample.name}",
-                file=study.file,
-                place=f"line {sample.line}",
+                study.text.line_at(sample.start),
                 hint="sample ids must be unique: rename or delete one",
             )
         seen.add(sample.name)
@@ -106,10 +103,10 @@ def _align(study: Study) -> Alignment:
     others: dict[str, None] = {}
     for position, sample in enumerate(study.samples):
         table = sample.table
-        if table is None or not table.row_count():
+        if table is None or not table.row_count:
             bare.append(sample.name)
             continue
-        header = table.header()
+        header = table.header
         key, value = _column(table, "ID_REF"), _find(header, "VALUE")
         others |= dict.fromkeys(n for i, n in enumerate(header) if i not in (key, value))
         if value is None:
@@ -135,7 +132,7 @@ def _find(header: Sequence[str], name: str) -> int | None:
 
 
 def _column(table: Table, name: str) -> int:
-    header = table.header()
+    header = table.header
     found = _find(header, name)
     if found is None:
         raise table.text.fault(
@@ -159,10 +156,10 @@ def _notice_repeats(study: Study, aligned: Alignment) -> None:
 def _features(study: Study, measured: pl.Series) -> pl.DataFrame:
     """The measured features in platform order, with the platform's columns."""
     table = study.platform.table
-    if table is None or not table.row_count() or not measured.len():
+    if table is None or not table.row_count or not measured.len():
         return measured.to_frame()
     key, names = _column(table, "ID"), ["feature_id"]
-    for name in table.header():
+    for name in table.header:
         names.append(_unused(name, names))
     frame = table.strings()
     frame = frame.select(str(key), pl.exclude(str(key)))
@@ -227,6 +224,6 @@ def _named(entity: Entity) -> dict[str, list[str]]:
 def _compare_row_counts(study: Study) -> None:
     """Notices where tables are longer or shorter than they declare."""
     tables = {sample.name: sample for sample in (study.platform, *study.samples) if sample.table}
-    rows = {name: entity.table.row_count() for name, entity in tables.items() if entity.table}
+    rows = {name: entity.table.row_count for name, entity in tables.items() if entity.table}
     declared = {name: entity.first("data_row_count") for name, entity in tables.items()}
     study.notices.extend(common.row_count_notices(rows, declared))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,7 @@ MISSING = ("", "null", "NULL", "Null", "NA", "N/A", "n/a", "#N/A", "NaN", "nan",
 
 _CELL = re.compile(r'(?:"(.*?)"|([^\t]*))\t')
 _TABLE_END = re.compile(rb"!\w+_table_end[ \t]*(?:\n|\Z)", re.I)
+_NEWLINE = 10
 _NOT_SEPARATORS = bytes(byte for byte in range(256) if byte not in b"\t\n")
 
 
@@ -57,20 +59,22 @@ def cells(line: str) -> list[str]:
     return [quoted.replace('""', '"') or plain for quoted, plain in found]
 
 
-def table_end(data: bytes, start: int, end: int) -> tuple[int, int] | None:
+def table_end(data: bytes, start: int) -> tuple[int, int] | None:
     """Where a table's rows stop and where its end line stops; None where it has no end.
 
-    `start` is at the line end before the table's header.
+    `start` is where the table's header begins. Only the first line with a `!` of its own can
+    be the end, or the table was cut short.
     """
-    position = data.find(b"\n!", start, end)
+    position = data.find(b"!", start)
     while position >= 0:
-        if match := _TABLE_END.match(data, position + 1, end):
-            return position + 1, match.end()
-        position = data.find(b"\n!", position + 1, end)
+        if data[position - 1] == _NEWLINE:
+            match = _TABLE_END.match(data, position)
+            return (position, match.end()) if match else None
+        position = data.find(b"!", position + 1)
     return None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Table:
     """One table of a GEO file: `start` and `stop` bound its header line and its rows."""
 
@@ -79,23 +83,25 @@ class Table:
     stop: int
     quoted: bool = False
 
+    @cached_property
     def header(self) -> list[str]:
         """The column names as written, without padding; empty for an empty table."""
-        line = self.text.data[self.start : self._body()].decode().rstrip("\n")
+        line = self.text.data[self.start : self._body].decode().rstrip("\n")
         return [name.strip() for name in self._split(line)] if line.strip() else []
 
+    @cached_property
     def row_count(self) -> int:
-        """Rows that hold anything, the header apart."""
-        body = self.text.data[self._body() : self.stop]
-        return body.count(b"\n") - body.count(b"\n\n") - body.startswith(b"\n")
+        """Rows that are not blank, the header apart."""
+        if self._regular:
+            return len(self._separators) // len(self.header)
+        return sum(1 for _ in self._lines())
 
     def strings(self) -> pl.DataFrame:
         """Every column as text, named `0`, `1`, ...; empty cells are null.
 
         Raises BadInput `ragged_row`.
         """
-        frame = self._strings(range(len(self.header())))
-        return frame.select(pl.all().replace("", None))
+        return self._strings(range(len(self.header)))
 
     def numbers(self, key: int, values: Sequence[int]) -> tuple[pl.Series, npt.NDArray[np.float64]]:
         """A key column as text, and rows x value columns as float64, NaN where missing.
@@ -109,6 +115,7 @@ class Table:
         keys = frame.get_column(str(key))
         return keys, frame.drop(str(key)).select(map(str, values)).to_numpy()
 
+    @cached_property
     def _body(self) -> int:
         found = self.text.data.find(b"\n", self.start, self.stop)
         return self.stop if found < 0 else found + 1
@@ -116,20 +123,26 @@ class Table:
     def _split(self, line: str) -> list[str]:
         return cells(line) if self.quoted else line.split("\t")
 
-    def _regular(self, body: bytes, width: int) -> bool:
-        """Whether every line has exactly `width` cells, tabs inside quotes apart."""
-        separators = body.translate(None, _NOT_SEPARATORS)
+    @cached_property
+    def _separators(self) -> bytes:
+        """The tabs and line ends of the rows."""
+        return self.text.data[self._body : self.stop].translate(None, _NOT_SEPARATORS)
+
+    @cached_property
+    def _regular(self) -> bool:
+        """Whether every line has as many tabs as the header says."""
+        width = len(self.header)
         row = b"\t" * (width - 1) + b"\n"
-        return separators == row * (len(separators) // width)
+        return width > 0 and self._separators == row * (len(self._separators) // width)
 
     def _parse(self, columns: Sequence[int], numeric: Sequence[int] = ()) -> pl.DataFrame | None:
-        """The columns by polars, empty text as ""; None where it cannot vouch for them."""
-        body, width = self.text.data[self._body() : self.stop], len(self.header())
-        if not body or not self._regular(body, width) or (self.quoted and b'""' in body):
+        """The columns by polars, empty text as null; None where it cannot vouch for them."""
+        body = self.text.data[self._body : self.stop]
+        if not body or not self._regular or (self.quoted and b'""' in body):
             return None
         try:
-            frame = pl.read_csv(
-                b"\t".join(b"%d" % i for i in range(width)) + b"\n" + body,
+            return pl.read_csv(
+                b"\t".join(b"%d" % i for i in range(len(self.header))) + b"\n" + body,
                 separator="\t",
                 quote_char='"' if self.quoted else None,
                 columns=[str(i) for i in sorted(columns)],
@@ -139,19 +152,18 @@ class Table:
             )
         except pl.exceptions.PolarsError:
             return None
-        return frame.with_columns(pl.col(pl.String).fill_null(""))
 
     def _fast(self, key: int, values: Sequence[int]) -> pl.DataFrame | None:
         frame = self._parse([key, *values], values)
         if frame is None:
             return None
-        return None if (frame.get_column(str(key)) == "").any() else frame
+        return None if frame.get_column(str(key)).null_count() else frame
 
     def _strings(self, columns: Sequence[int]) -> pl.DataFrame:
         frame = self._parse(columns)
         if frame is not None:
             return frame
-        width = len(self.header())
+        width = len(self.header)
         rows = []
         for line, text in self._lines():
             row = self._split(text)
@@ -163,20 +175,20 @@ class Table:
                     column=min(len(row), width) + 1,
                     hint="every row needs one cell per column, empty ones included",
                 )
-            rows.append([row[i] for i in columns])
+            rows.append([row[i] or None for i in columns])
         return pl.DataFrame(rows, {str(i): pl.String for i in columns}, orient="row")
 
     def _lines(self) -> Iterator[tuple[int, str]]:
         """The rows that are not blank, with their line numbers."""
-        first = self.text.line_at(self._body())
-        body = self.text.data[self._body() : self.stop].decode()
+        first = self.text.line_at(self._body)
+        body = self.text.data[self._body : self.stop].decode()
         for number, line in enumerate(body.removesuffix("\n").split("\n"), first):
             if line:
                 yield number, line
 
     def _checked(self, key: int, values: Sequence[int]) -> pl.DataFrame:
         """The columns by way of text, so that a fault has a line."""
-        frame = self._strings([key, *values])
+        frame = self._strings([key, *values]).with_columns(pl.all().fill_null(""))
         padded = [pl.col(str(i)).str.strip_chars() for i in values]
         texts = frame.select(pl.when(~column.is_in(MISSING)).then(column) for column in padded)
         numbers = texts.select(pl.all().cast(pl.Float64, strict=False))
@@ -190,7 +202,7 @@ class Table:
         if (lost := nameless & valued).any():
             raise self.text.fault(
                 "empty_feature_id",
-                f"found a value without an id in column {self.header()[key]}",
+                f"found a value without an id in column {self.header[key]}",
                 self._line_of(int(lost.arg_max() or 0)),
                 column=key + 1,
                 hint="give the row an id or delete it",
@@ -201,7 +213,7 @@ class Table:
         found = str(frame[row, str(column)])
         return self.text.fault(
             "not_a_number",
-            f"found {found[:40]!r} in column {self.header()[column]}, expected a number, "
+            f"found {found[:40]!r} in column {self.header[column]}, expected a number, "
             "`null` or nothing",
             self._line_of(row),
             column=column + 1,
