@@ -64,6 +64,11 @@ class Polly:
 
         return open_door(self._settings)
 
+    @property
+    def server(self) -> str | None:
+        """Address of the server that is asked; None = this process works."""
+        return self._url
+
     @overload
     def sql(self, query: str, format: Literal["polars"] = ...) -> pl.DataFrame: ...
     @overload
