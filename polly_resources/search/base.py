@@ -33,6 +33,12 @@ class SearchIndex(ABC):
 
         A quoted part is a phrase; `-word` excludes. Empty text matches every document.
         An atlas without documents answers with nothing. Raises BadQuery.
+
+        The dataset id is searched like the title. A word is a run of letters and digits
+        (after Unicode NFKC), compared whole and without regard to case; everything else
+        separates, in documents and searches alike. A phrase matches within one of the
+        fields. An excluded piece that separators split, `-IL-6`, is excluded as a phrase.
+        A filter without values matches nothing. Facet counts are over all hits, not the page.
         """
 
     @abstractmethod

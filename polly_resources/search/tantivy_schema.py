@@ -1,0 +1,158 @@
+"""How documents and requests look to Tantivy: schema, tokenizer, queries, facet counts.
+
+All searched text is one field, `words`, whose values (id, title, text, concepts) Tantivy
+keeps a position apart, so words match across them and phrases do not. Facets are one JSON
+field with a path per facet, for exact filters and counts from columns.
+Keep out: files, locks and versions of an index (`tantivy`).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import tantivy
+from tantivy import Occur, Query
+
+from polly_resources.errors import BadInput, BadQuery
+from polly_resources.records import SearchDocument, SearchRequest
+from polly_resources.search.text import normalise, parse
+
+MAX_WORDS = 1000
+MAX_FACET_VALUES = 10_000
+TITLE_BOOST = 2.0
+
+_OUTSIDE = re.compile(r"[^A-Za-z0-9_]")
+# A value that looks like a time would be indexed as one; a value that starts so never does.
+_LITERAL = "="
+
+
+def schema() -> tantivy.Schema:
+    """The fields of an index."""
+    builder = tantivy.SchemaBuilder()
+    builder.add_text_field("dataset_id", stored=True, tokenizer_name="raw", index_option="basic")
+    builder.add_text_field("title", tokenizer_name="words")
+    builder.add_text_field("words", tokenizer_name="words")
+    builder.add_json_field("facets", fast=True, tokenizer_name="raw", index_option="basic")
+    builder.add_bytes_field("stored", stored=True)
+    return builder.build()
+
+
+def tokenizer() -> tantivy.TextAnalyzer:
+    """The `words` tokenizer: runs of letters and digits, lower case, of any length.
+
+    No stemming: symbols and accessions are not English, and equal hits from every backend
+    need a rule that every backend has.
+    """
+    return (
+        tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
+        .filter(tantivy.Filter.lowercase())
+        .build()
+    )
+
+
+def document(source: SearchDocument) -> tantivy.Document:
+    """The document to index. Raises BadInput where `stored` is not JSON."""
+    title = normalise(source.title)
+    made = tantivy.Document()
+    made.add_text("dataset_id", source.dataset_id)
+    made.add_text("title", title)
+    for text in (normalise(source.dataset_id), title, source.text, source.concepts):
+        made.add_text("words", normalise(text))
+    facets = {
+        _path(name): [_LITERAL + value for value in dict.fromkeys(values)]
+        for name, values in source.facets.items()
+    }
+    made.add_json("facets", facets)
+    made.add_bytes("stored", _encode(source))
+    return made
+
+
+def query(schema: tantivy.Schema, words: tantivy.TextAnalyzer, request: SearchRequest) -> Query:
+    """The query of a request. Raises BadQuery where it has too many words."""
+    clauses: dict[tuple[tuple[str, ...], bool], None] = {}
+    for part in parse(request.text):
+        tokens = tuple(words.analyze(part.text))
+        together = part.phrase or part.excluded
+        for clause in [tokens] if together else [(token,) for token in tokens]:
+            if clause:
+                clauses[clause, part.excluded] = None
+    count = sum(len(tokens) for tokens, _ in clauses)
+    if count > MAX_WORDS:
+        raise BadQuery(
+            "search_too_long",
+            f"the search has {count} different words, expected at most {MAX_WORDS}",
+            hint="search for fewer words",
+        )
+    parts: list[tuple[Occur, Query]] = [(Occur.Must, Query.all_query())]
+    for tokens, excluded in clauses:
+        parts.append((Occur.MustNot if excluded else Occur.Must, _text(schema, "words", tokens)))
+        if not excluded:
+            title = Query.boost_query(_text(schema, "title", tokens), TITLE_BOOST)
+            parts.append((Occur.Should, title))
+    for name, values in request.filters.items():
+        chosen = Query.term_set_query(
+            schema, f"facets.{_path(name)}", [_LITERAL + value for value in values]
+        )
+        parts.append((Occur.Must, Query.const_score_query(chosen, 0.0)))
+    return Query.boolean_query(parts)
+
+
+def count_facets(
+    searcher: tantivy.Searcher, query: Query, facets: Sequence[str]
+) -> dict[str, dict[str, int]]:
+    """How many of all hits have each value, most frequent first.
+
+    A facet lists at most `MAX_FACET_VALUES` values.
+    """
+    if not facets:
+        return {}
+    names = list(dict.fromkeys(facets))
+    wanted = {
+        str(number): {
+            "terms": {
+                "field": f"facets.{_path(name)}",
+                "size": MAX_FACET_VALUES,
+                "segment_size": MAX_FACET_VALUES,
+            }
+        }
+        for number, name in enumerate(names)
+    }
+    found = searcher.aggregate(query, wanted)
+    return {
+        name: {
+            bucket["key"].removeprefix(_LITERAL): int(bucket["doc_count"])
+            for bucket in found[str(number)]["buckets"]
+        }
+        for number, name in enumerate(names)
+    }
+
+
+def stored(found: tantivy.Document) -> tuple[str, Mapping[str, Any]]:
+    """The dataset id and the stored fields of a hit."""
+    fields: dict[str, Any] = found.to_dict()
+    return fields["dataset_id"][0], json.loads(bytes(fields["stored"][0]))
+
+
+def _text(schema: tantivy.Schema, field: str, tokens: tuple[str, ...]) -> Query:
+    if len(tokens) == 1:
+        return Query.term_query(schema, field, tokens[0])
+    return Query.phrase_query(schema, field, list(tokens))
+
+
+def _path(name: str) -> str:
+    """A facet's name as a JSON path of one plain step, different for each name."""
+    return "f" + _OUTSIDE.sub(lambda found: f"~{ord(found[0]):x}~", name)
+
+
+def _encode(source: SearchDocument) -> bytes:
+    try:
+        return json.dumps(dict(source.stored), ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError) as error:
+        raise BadInput(
+            "bad_document",
+            f"the stored fields of {source.dataset_id!r} are not JSON: {error}",
+            hint="store text, numbers, lists and mappings only",
+        ) from error
