@@ -36,6 +36,8 @@ from polly_resources.records import Notice
 _TEXT_COLUMNS = 5
 """A matrix without a sidecar may have this many columns of text, and two per sample."""
 
+_PERHAPS_SWAPPED = ("no_numeric_columns", "not_a_number", "sidecar_matches_nothing")
+
 _NOT_DELIMITED = (b"!", b"^", b"#1.", b"\x89HDF", b"{", b"[", b"<")
 
 
@@ -59,8 +61,15 @@ class DelimitedReader(Reader):
         )
 
     def read(self, source: Source) -> Iterator[ParsedDataset | FailedDataset]:
-        """The one dataset of the file."""
-        yield _read(source, self.name)
+        """The one dataset of the file.
+
+        Where the file turns out to be the description of the CSV or TSV beside it, that one
+        is read as the matrix, with Notice `sidecar_swapped`.
+        """
+        try:
+            yield _read(source, self.name)
+        except BadInput as error:
+            yield _read_swapped(source, self.name, error)
 
 
 class CsvReader(DelimitedReader):
@@ -84,6 +93,21 @@ class _Plan:
     transposed: bool
     text: tuple[bool, ...]
     notices: tuple[Notice, ...] = ()
+
+
+def _read_swapped(source: Source, format_name: str, error: BadInput) -> ParsedDataset:
+    """The dataset with file and table sidecar exchanged; `error` where that fails too."""
+    keys = [key for key in ("csv", "tsv") if key in source.sidecars]
+    if error.code not in _PERHAPS_SWAPPED or len(keys) != 1:
+        raise error
+    sidecars = {**source.sidecars, keys[0]: source.path}
+    try:
+        dataset = _read(Source(source.sidecars[keys[0]], source.name, sidecars), format_name)
+    except BadInput:
+        raise error from None
+    message = f"the {keys[0]} file beside it is the matrix, and {source.name} describes it"
+    notice = Notice("sidecar_swapped", message)
+    return replace(dataset, notices=(notice, *dataset.notices))
 
 
 def _read(source: Source, format_name: str) -> ParsedDataset:

@@ -46,7 +46,7 @@ READERS: tuple[ReaderRow, ...] = (
 
 _GEO = re.compile(r"(_series_matrix|_family)\.txt$")
 _MARKED = re.compile(r"(?P<base>.+)[_.](?P<mark>metadata|samples)\.(?P<key>csv|tsv)$")
-_NEVER_DATA = re.compile(r"\.|thumbs\.db$|manifest\.csv(\.gz)?$|readme|license|.*\.md$")
+_NEVER_DATA = re.compile(r"thumbs\.db$|manifest\.csv(\.gz)?$|readme|license|.*\.md$")
 _SIDECAR_ONLY = ("json", "cls")
 _MATRIX_ORDER = ("gct", "txt", "tab", "tsv", "csv")
 
@@ -95,13 +95,15 @@ def group_sources(names: Sequence[str]) -> list[SourceGroup]:
     `x.metadata`, `x_samples` or `x.samples` describe the matrices `x`. Of unmarked matrices
     of one base, GCT comes before TXT, TSV and CSV, and a CSV or TSV behind another is its
     sidecar. What describes nothing is a group of its own, and fails when it is read.
-    Hidden files, `Thumbs.db`, `manifest.csv`, READMEs, licences and Markdown are left out.
+    Hidden files and folders, `Thumbs.db`, `manifest.csv`, READMEs, licences and Markdown are
+    left out.
     """
     by_base: dict[tuple[str, str], list[str]] = defaultdict(list)
     marked: dict[tuple[str, str], list[str]] = defaultdict(list)
     for name in sorted(set(names)):
         folder, _, last = name.rpartition("/")
-        if _NEVER_DATA.match(last.lower()):
+        hidden = any(part.startswith(".") for part in name.split("/"))
+        if hidden or _NEVER_DATA.match(last.lower()):
             continue
         found = _MARKED.fullmatch(_plain(last))
         target = marked if found else by_base

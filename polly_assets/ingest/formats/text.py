@@ -24,6 +24,7 @@ KNOWN_ENDINGS = (
     "_family.soft",
     "_family.txt",
     "_series_matrix.txt",
+    ".cls",
     ".csv",
     ".gct",
     ".h5ad",
