@@ -91,7 +91,7 @@ def _loopback(host: str) -> bool:
 
 
 def _start_children(settings: Settings, ui: bool, children: list[Child]) -> None:
-    from polly_assets.runs import prepare_home
+    from polly_api.open import prepare_home
 
     prepare_home(settings)
     env = environment(settings) | {

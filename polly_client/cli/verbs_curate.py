@@ -25,8 +25,9 @@ def curate(
 ) -> None:
     """Turn free text into ontology terms.
 
-    Each comes with its place in the text, method and confidence. Either --text, or --input with --output. A record is {id, study?, title?, source?,
-    characteristics?, description?}; records of one study are read together.
+    Each comes with its place in the text, method and confidence. Either --text, or --input
+    with --output. A record is {id, study?, title?, source?, characteristics?, description?};
+    records of one study are read together.
     """
     if (text is None) == (input is None):
         raise typer.BadParameter("give either --text or --input")

@@ -20,9 +20,10 @@ def up(
 ) -> None:
     """Run everything on this machine.
 
-    That is the web interface, the daemon that works on jobs, and the API. Prints the addresses once all answer, and runs until it is interrupted. Logs are in the
-    instance's `logs` folder. The API takes POLLY_API_HOST, POLLY_API_PORT and POLLY_API_KEY,
-    the interface POLLY_UI_PORT.
+    That is the web interface, the daemon that works on jobs, and the API. Prints the addresses
+    once all answer, and runs until it is interrupted. Logs are in the instance's `logs`
+    folder. The API takes POLLY_API_HOST, POLLY_API_PORT and POLLY_API_KEY, the interface
+    POLLY_UI_PORT.
     """
     from polly_client.cli.up import serve
 
@@ -53,8 +54,8 @@ def version(json: Json = False) -> None:
 def doctor(ctx: typer.Context, json: Json = False) -> None:
     """Say what works and what is missing.
 
-    What is configured and reachable, and which extra to install for what is not there.
-    Exit code 3 where something is broken; a missing optional part is no fault.
+    What is configured and reachable, and which extra to install for what is not there. Exit
+    code 3 where something is broken; a missing optional part is no fault.
     """
     findings = client(ctx).doctor()
     if json:

@@ -45,8 +45,9 @@ def sql(
 ) -> None:
     """Answer an SQL statement.
 
-    The dialect is Trino's, over metadata and matrices. `SHOW SCHEMAS` lists the atlases, `SHOW TABLES IN atlas` its tables. JSON is one object a
-    line; with --output, --json describes the file written.
+    The dialect is Trino's, over metadata and matrices. `SHOW SCHEMAS` lists the atlases, `SHOW
+    TABLES IN atlas` its tables. JSON is one object a line; with --output, --json describes the
+    file written.
     """
     chosen = _table_format(format, output, json)
     text = typer.get_text_stream("stdin").read() if query == "-" else query
@@ -119,7 +120,8 @@ def get(
 ) -> None:
     """Write a whole dataset to a file.
 
-    Matrix, samples and features with their metadata. Prints the path written. CSV writes tables of samples and features beside the matrix.
+    Matrix, samples and features with their metadata. Prints the path written. CSV writes
+    tables of samples and features beside the matrix.
     """
     found = client(ctx).dataset(dataset, atlas)
     path = found.download(output or Path(f"{dataset}.{format.value}"), format=format.value)
