@@ -16,7 +16,7 @@ from polly_assets.ingest.formats.geo_table import GeoText, Table, table_end
 from polly_resources.errors import BadInput
 
 _ENTITY = re.compile(rb"\^(DATABASE|SERIES|PLATFORM|SAMPLE|DATASET|SUBSET)[ \t]*=(.*)", re.I)
-_TABLE_BEGIN = re.compile(rb"^!\w+_table_begin[ \t]*\n", re.I | re.M)
+_TABLE_BEGIN = re.compile(rb"^!\w+_table_begin[ \t]*(?:\n|\Z)", re.I | re.M)
 _MISSING_HEADER = "an entity begins with a line such as `^SAMPLE = GSM1`; add the one that is lost"
 
 
@@ -116,11 +116,13 @@ def _bound_table(entity: Entity, text: GeoText, start: int) -> int:
 def _attributes(entity: Entity, text: GeoText, block: bytes) -> None:
     """Reads `!Kind_key = value` and `#column = description`; other lines continue a value."""
     prefix = f"!{entity.kind}_".lower()
+    columns: dict[str, list[str]] = {}
     last: list[str] | None = None
     for number, line in enumerate(block.decode().split("\n")[1:], 1):
         mark, equals, value = line.partition("=")
         if line.startswith("#") and equals:
-            entity.columns[mark[1:].strip()] = value.strip()
+            last = columns.setdefault(mark[1:].strip(), [])
+            last.append(value.strip())
         elif mark.lower().startswith(prefix):
             last = entity.attributes.setdefault(mark[len(prefix) :].strip(), [])
             last.append(value.strip())
@@ -133,6 +135,7 @@ def _attributes(entity: Entity, text: GeoText, block: bytes) -> None:
             )
         elif line.strip() and last is not None:
             last[-1] = f"{last[-1]}\n{line.strip()}".strip()
+    entity.columns = {name: " ".join(filter(None, texts)) for name, texts in columns.items()}
     if len(set(entity.values("geo_accession"))) > 1:
         found = ", ".join(entity.values("geo_accession")[:3])
         raise text.fault(

@@ -222,8 +222,8 @@ def _named(entity: Entity) -> dict[str, list[str]]:
 
 
 def _compare_row_counts(study: Study) -> None:
-    """Notices where tables are longer or shorter than they declare."""
-    tables = {sample.name: sample for sample in (study.platform, *study.samples) if sample.table}
-    rows = {name: entity.table.row_count for name, entity in tables.items() if entity.table}
-    declared = {name: entity.first("data_row_count") for name, entity in tables.items()}
+    """Notices where tables are longer or shorter than they declare, or absent."""
+    entities = [e for e in (study.platform, *study.samples) if e.table or e.kind == "SAMPLE"]
+    rows = {e.name: e.table.row_count if e.table else 0 for e in entities}
+    declared = {e.name: e.first("data_row_count") for e in entities}
     study.notices.extend(common.row_count_notices(rows, declared))
