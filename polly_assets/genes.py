@@ -101,7 +101,8 @@ class GeneIndex:
         """Symbols and CURIEs of a features frame (`feature_id` and the file's columns).
 
         Tried in this order: gene ids in `feature_id`, columns of gene ids, the symbol
-        column, and `feature_id` as a symbol. Equal frames are answered from memory.
+        column; `feature_id` as a symbol only where there is no such column, for else it is a
+        probe's name (`p53` is a gene, and so is `p1`). Equal frames are answered from memory.
         """
         columns = ["feature_id", *_columns(features, _ALL_COLUMNS)]
         used = features.select(pl.col(columns).cast(pl.String))
@@ -173,8 +174,7 @@ class GeneIndex:
         for column in columns:
             found = self._by_id(column, integers=True)
             genes = [one or other for one, other in zip(genes, found, strict=True)]
-        for names in (ids,) if symbols is None else (symbols, ids):
-            self._fill_by_symbol(genes, names, ids)
+        self._fill_by_symbol(genes, ids if symbols is None else symbols, ids)
         labels = [gene.symbol if gene else None for gene in genes]
         if symbols is not None:
             labels = [

@@ -80,7 +80,7 @@ def _entries(text: TextIO) -> Iterator[tuple[str, Mapping[str, Any]]]:
             yield key, entry
             place = end
         buffer = buffer[place:]
-    if buffer.strip() != "}":
+    if "".join(buffer.split()) not in ("}", "{}"):
         raise ValueError(f"no term at {buffer[:80]!r}")
 
 

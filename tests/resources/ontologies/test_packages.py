@@ -1,0 +1,239 @@
+"""Ontologies out of installed packages: layouts, newest release, cache, damage."""
+
+from __future__ import annotations
+
+import bz2
+import io
+import json
+import pickle
+import string
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from polly_resources.errors import BadInput, Misconfigured, NotFound
+from polly_resources.ontologies import cache, cellxgene, drug_names, hgnc, packages
+from polly_resources.ontologies.packages import PackageOntologies
+from polly_resources.records import Term
+from tests.contracts.ontologies import OntologySuite, entry, install, write_release
+
+DISEASES = {
+    "MONDO:1": entry("disease"),
+    "MONDO:2": entry("cancer", "MONDO:1", synonyms=["malignant neoplasm"]),
+    "MONDO:3": entry("thyroid cancer", "MONDO:2", "MONDO:1"),
+    "MONDO:4": {**entry("obsolete flu"), "deprecated": True, "replaced_by": "MONDO:2"},
+    "MONDO:5": {**entry(""), "deprecated": True},
+}
+
+
+@pytest.fixture
+def guide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    return install(tmp_path / "site", monkeypatch, {"MONDO": DISEASES})
+
+
+class TestContractWithCache(OntologySuite):
+    @pytest.fixture
+    def source(self, guide: Path, tmp_path: Path) -> PackageOntologies:
+        return PackageOntologies(f"packages://{tmp_path / 'cache'}")
+
+
+class TestContractWithoutCache(OntologySuite):
+    @pytest.fixture
+    def source(self, guide: Path) -> PackageOntologies:
+        return PackageOntologies("packages://")
+
+
+@pytest.mark.usefixtures("guide")
+def test_terms_carry_everything(tmp_path: Path) -> None:
+    source = PackageOntologies(f"packages://{tmp_path / 'cache'}")
+    expected = [
+        Term("MONDO:1", "disease"),
+        Term("MONDO:2", "cancer", ("malignant neoplasm",), ("MONDO:1",)),
+        Term("MONDO:3", "thyroid cancer", (), ("MONDO:2", "MONDO:1")),
+        Term("MONDO:4", "obsolete flu", deprecated=True, replaced_by="MONDO:2"),
+        Term("MONDO:5", "", deprecated=True),
+    ]
+    assert list(source.terms("MONDO")) == expected
+    assert list(source.terms("MONDO")) == expected
+
+
+def test_newest_release_wins_by_number(guide: Path) -> None:
+    for version in ("3.9", "3.10", "v2"):
+        write_release(guide, "EFO", version, {"EFO:1": entry(version)})
+    (guide / "data" / "EFO-ontology-v2026-01-01.json.zst").unlink()
+    source = PackageOntologies("packages://")
+    assert next(i.version for i in source.available() if i.name == "EFO") == "3.10"
+    assert [term.label for term in source.terms("EFO")] == ["3.10"]
+
+
+def test_new_release_replaces_the_cached_one(guide: Path, tmp_path: Path) -> None:
+    source = PackageOntologies(f"packages://{tmp_path / 'cache'}")
+    list(source.terms("MONDO"))
+    write_release(guide, "MONDO", "v2026-02-01", {"MONDO:9": entry("new")})
+    assert [term.label for term in source.terms("MONDO")] == ["new"]
+
+
+def test_cache_answers_without_the_source(guide: Path, tmp_path: Path) -> None:
+    source = PackageOntologies(f"packages://{tmp_path / 'cache'}")
+    first = list(source.terms("MONDO"))
+    (guide / "data" / "MONDO-ontology-v2026-01-01.json.zst").write_bytes(b"")
+    assert list(source.terms("MONDO")) == first
+    assert [path.suffix for path in (tmp_path / "cache").iterdir()] == [".arrow"]
+
+
+@pytest.mark.usefixtures("guide")
+def test_damaged_cache_is_written_again(tmp_path: Path) -> None:
+    source = PackageOntologies(f"packages://{tmp_path / 'cache'}")
+    first = list(source.terms("MONDO"))
+    (path,) = (tmp_path / "cache").iterdir()
+    sound = path.read_bytes()
+    path.write_bytes(sound[:100])
+    assert list(source.terms("MONDO")) == first
+    assert path.read_bytes() == sound
+
+
+@pytest.mark.usefixtures("guide")
+def test_folder_that_cannot_be_made_is_no_failure(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    source = PackageOntologies(f"packages://{tmp_path / 'file' / 'cache'}")
+    assert len(list(source.terms("MONDO"))) == len(DISEASES)
+
+
+def test_unnamed_organisms_are_left_out_unless_they_have_a_common_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taxa = {
+        "NCBITaxon:9606": entry("Homo sapiens", synonyms=["human"]),
+        "NCBITaxon:1": entry("Mus sp.", synonyms=["mice"]),
+        "NCBITaxon:2": entry("Apis cf. mellifera X1"),
+        "NCBITaxon:3": entry("Courtella sp. ex Ficus bubu"),
+        "NCBITaxon:4": entry("Spisula solida"),
+    }
+    install(tmp_path, monkeypatch, {"NCBITaxon": taxa})
+    kept = PackageOntologies("packages://").terms("NCBITaxon")
+    assert [t.label for t in kept] == ["Homo sapiens", "Mus sp.", "Spisula solida"]
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b'{"A:1": {"label"', b"[1]", b'{"A:1": {}} x', b'{"A:1": 3}']
+)
+def test_damaged_file_is_bad_input(guide: Path, content: bytes) -> None:
+    path = guide / "data" / "MONDO-ontology-v2026-01-01.json.zst"
+    compressed = cellxgene.zstandard.compress(content)
+    path.write_bytes(compressed[:-3] if content == b"{" else compressed)
+    with pytest.raises(BadInput) as caught:
+        list(PackageOntologies("packages://").terms("MONDO"))
+    assert caught.value.code == "damaged_ontology_file"
+    assert caught.value.file == str(path)
+
+
+def test_ontology_missing_from_the_package(guide: Path) -> None:
+    (guide / "data" / "CL-ontology-v2026-01-01.json.zst").unlink()
+    with pytest.raises(NotFound, match="CL-ontology"):
+        PackageOntologies("packages://").terms("CL")
+
+
+def test_package_that_is_not_installed() -> None:
+    with pytest.raises(Misconfigured, match="pip install not-there"):
+        packages._package_folder("not_there")
+
+
+def test_drug_names_are_those_with_a_drugbank_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drugs = {
+        "drug_canonical_to_data": {
+            "sorafenib": {"name": "Sorafenib", "drugbank_id": "DB00398", "mesh_id": "D047428"},
+            "estradiol": {"name": "Estradiol", "drugbank_id": "DB13956"},
+            "acetate kinase": {"name": "Acetate Kinase", "mesh_id": "D000000"},
+        },
+        "drug_variant_to_canonical": {"sorafenib": ["sorafenib"], "nexavar": ["sorafenib"]},
+    }
+    install(tmp_path, monkeypatch, {}, drugs)
+    assert list(PackageOntologies("packages://").terms("DRUGBANK")) == [
+        Term("DRUGBANK:DB00398", "Sorafenib", ("nexavar",)),
+        Term("DRUGBANK:DB00783", "Estradiol"),
+    ]
+
+
+@pytest.mark.parametrize("content", [b"", pickle.dumps({}), pickle.dumps(Path("x"))])
+def test_drug_dictionary_loads_no_classes(tmp_path: Path, content: bytes) -> None:
+    package = tmp_path / "drug_named_entity_recognition"
+    package.mkdir()
+    (package / "drug_ner_dictionary.pkl.bz2").write_bytes(bz2.compress(content))
+    with pytest.raises(BadInput) as caught:
+        list(drug_names.release(package, "DRUGBANK").read())
+    assert caught.value.code == "damaged_ontology_file"
+
+
+def test_missing_files_are_not_found(tmp_path: Path) -> None:
+    for release in (drug_names.release, hgnc.release):
+        with pytest.raises(NotFound):
+            release(tmp_path, "HGNC")
+
+
+def test_damaged_gene_file(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "hgnc.parquet").write_bytes(b"PAR1 no")
+    with pytest.raises(BadInput, match=r"build_hgnc\.py"):
+        hgnc.release(tmp_path, "HGNC")
+
+
+def test_genes_ship_with_ids_and_successors() -> None:
+    source = PackageOntologies("packages://")
+    genes = {term.curie: term for term in source.terms("HGNC")}
+    tp53 = genes["HGNC:11998"]
+    assert tp53.label == "TP53"
+    assert tp53.synonyms == ("tumor protein p53", "p53", "LFS1", "ENSG00000141510", "NCBIGene:7157")
+    assert "MLL" in genes["HGNC:7132"].synonyms
+    withdrawn = genes["HGNC:18635"]
+    assert withdrawn.deprecated
+    assert withdrawn.replaced_by == "HGNC:18636"
+    assert sum(not term.deprecated for term in genes.values()) == 43_837
+
+
+def test_installed_packages_hold_what_the_platform_needs(tmp_path: Path) -> None:
+    source = PackageOntologies(f"packages://{tmp_path}")
+    assert len(source.available()) == len(packages.ROWS)
+    mondo = {term.curie: term for term in source.terms("MONDO")}
+    assert mondo["MONDO:0002108"].label == "thyroid cancer"
+    assert "MONDO:0004992" in mondo["MONDO:0002108"].ancestors
+    drugs = {term.curie: term for term in source.terms("DRUGBANK")}
+    assert "nexavar" in drugs["DRUGBANK:DB00398"].synonyms
+
+
+words = st.text(string.ascii_letters + " é\n\"'", max_size=8)
+terms = st.builds(
+    Term,
+    curie=words,
+    label=words,
+    synonyms=st.lists(words, max_size=3).map(tuple),
+    ancestors=st.lists(words, max_size=3).map(tuple),
+    deprecated=st.booleans(),
+    replaced_by=st.none() | words,
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(terms, max_size=5))
+def test_cache_round_trip(tmp_path_factory: pytest.TempPathFactory, stored: list[Term]) -> None:
+    path = tmp_path_factory.mktemp("cache") / "x.arrow"
+    assert cache.write(path, stored)
+    found = cache.read(path)
+    assert found is not None
+    assert list(found) == stored
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.dictionaries(words, st.dictionaries(words, words | st.booleans(), max_size=3), max_size=5),
+    st.integers(1, 40),
+    st.sampled_from([None, 2]),
+)
+def test_entries_do_not_depend_on_chunks(content: dict, size: int, indent: int | None) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cellxgene, "_CHUNK", size)
+        text = io.StringIO(json.dumps(content, indent=indent, ensure_ascii=False))
+        assert dict(cellxgene._entries(text)) == content
