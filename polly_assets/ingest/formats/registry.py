@@ -38,8 +38,10 @@ _HERE = "polly_assets.ingest.formats"
 READERS: tuple[ReaderRow, ...] = (
     ReaderRow("csv", f"{_HERE}.delimited:CsvReader", (".csv",)),
     ReaderRow("gct", f"{_HERE}.gct:GctReader", (".gct",)),
-    ReaderRow("geo_series", f"{_HERE}.geo_series:SeriesMatrixReader", (".txt",)),
-    ReaderRow("geo_soft", f"{_HERE}.geo_soft:SoftFamilyReader", (".soft", ".txt")),
+    ReaderRow(
+        "geo_series_matrix", f"{_HERE}.geo_series:SeriesMatrixReader", ("_series_matrix.txt",)
+    ),
+    ReaderRow("geo_soft", f"{_HERE}.geo_soft:SoftFamilyReader", (".soft", "_family.txt")),
     ReaderRow("h5ad", f"{_HERE}.h5ad:H5adReader", (".h5ad",)),
     ReaderRow("tsv", f"{_HERE}.delimited:TsvReader", (".tab", ".tsv", ".txt")),
 )

@@ -64,7 +64,7 @@ def open_separated(path: Path, name: str) -> Separated:
     probe = _records(_beginning(body), separator, _PROBE_ROWS)
     if not probe:
         raise _no_rows(name)
-    if len(probe[0]) == len(header) + 1:
+    if {len(row) for row in probe} == {len(header) + 1} and any(row[-1].strip() for row in probe):
         header = ["", *header]
     first_line = skipped + used + 1
     rows = tuple(tuple(row) for row in probe)
