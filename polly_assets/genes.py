@@ -26,7 +26,7 @@ SYMBOL_COLUMNS = (
 """Column names, in lower case without punctuation, that hold symbols; the best first."""
 
 DOUBTFUL_SYMBOL_COLUMNS = ("description", "name", "annotation", "label")
-"""Names that hold anything: taken only where most of their values are known symbols."""
+"""Names that may hold anything; see `GeneIndex.symbol_column`."""
 
 ENTREZ_COLUMNS = (
     "entrezgeneid", "entrezid", "entrezgene", "entrez", "ncbigeneid", "ncbigene",
@@ -131,7 +131,8 @@ class GeneIndex:
         """The column that holds gene symbols, if there is one.
 
         A column of a known name is taken where at least half of its values are written
-        like symbols; one of a doubtful name where at least half of them are known.
+        like symbols; one of a doubtful name where at least half of them are known, or where
+        they stand beside Ensembl ids, mostly distinct and written like symbols.
         """
         for name in _columns(features, SYMBOL_COLUMNS):
             values = _present(features[name])
@@ -139,7 +140,12 @@ class GeneIndex:
                 return name
         for name in _columns(features, DOUBTFUL_SYMBOL_COLUMNS):
             values = _present(features[name])
-            if values and 2 * sum(_single(v) in self._symbols for v in values) >= len(values):
+            if not values:
+                continue
+            if 2 * sum(_single(value) in self._symbols for value in values) >= len(values):
+                return name
+            like = {value for value in values if _symbol_like(value)}
+            if _of_ensembl(features) and 2 * len(like) >= len(values):
                 return name
         return None
 
@@ -235,6 +241,11 @@ def _as_given(value: str | None) -> str | None:
 
 def _symbol_like(value: str) -> bool:
     return all(_SYMBOL.fullmatch(part) for part in _SEPARATORS.split(value) if part)
+
+
+def _of_ensembl(features: pl.DataFrame) -> bool:
+    ids = features["feature_id"].cast(pl.String).drop_nulls()
+    return 2 * sum(one.startswith("ENS") for one in ids) >= max(1, len(ids))
 
 
 def _present(column: pl.Series) -> list[str]:

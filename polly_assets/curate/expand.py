@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
-from polly_assets.curate.vocabulary import Vocabularies, Vocabulary
+from polly_assets.vocabulary import Vocabularies, Vocabulary
 from polly_resources.errors import BadQuery
 from polly_resources.records import Term
 

@@ -136,6 +136,14 @@ def test_doubtful_column_needs_known_symbols(genes: GeneIndex) -> None:
     assert genes.annotate(frame) == ([None, None], [None, None])
 
 
+def test_doubtful_column_beside_ensembl_ids(genes: GeneIndex) -> None:
+    ids = ["ENSMUSG00000059552", "ENSMUSG00000000031"]
+    frame = pl.DataFrame({"feature_id": ids, "name": ["Trp53", "H19"]})
+    assert genes.annotate(frame) == (["Trp53", "H19"], [None, None])
+    frame = pl.DataFrame({"feature_id": ids * 2, "annotation": ["protein_coding"] * 4})
+    assert genes.symbol_column(frame) is None
+
+
 def test_columns_that_hold_something_else(genes: GeneIndex) -> None:
     frame = pl.DataFrame(
         {

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from polly_assets.curate.expand import FIELDS, MODES, expand
-from polly_assets.curate.vocabulary import Vocabularies, Vocabulary
+from polly_assets.vocabulary import Vocabularies, Vocabulary
 from polly_resources.errors import BadQuery
 from polly_resources.ontologies.packages import PackageOntologies
 from polly_resources.records import Term

@@ -1,7 +1,7 @@
 """Loaded ontologies: terms by name and by CURIE, their ancestors and descendants.
 
 Owns the rules of name lookup, and the rule for ancestors too broad to help. Each ontology is
-loaded on first use and kept.
+loaded on first use and kept. Curation, search and SQL share it.
 Keep out: finding names inside running text, and which field uses which ontology.
 """
 
