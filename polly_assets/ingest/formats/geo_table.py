@@ -137,12 +137,15 @@ class Table:
 
     def _parse(self, columns: Sequence[int], numeric: Sequence[int] = ()) -> pl.DataFrame | None:
         """The columns by polars, empty text as null; None where it cannot vouch for them."""
-        body = self.text.data[self._body : self.stop]
-        if not body or not self._regular or (self.quoted and b'""' in body):
+        if not self._regular or not self._separators:
             return None
+        if self.quoted and self.text.data.find(b'""', self._body, self.stop) >= 0:
+            return None
+        header = b"\t".join(b"%d" % i for i in range(len(self.header))) + b"\n"
+        body = memoryview(self.text.data)[self._body : self.stop]
         try:
             return pl.read_csv(
-                b"\t".join(b"%d" % i for i in range(len(self.header))) + b"\n" + body,
+                b"".join((header, body)),
                 separator="\t",
                 quote_char='"' if self.quoted else None,
                 columns=[str(i) for i in sorted(columns)],
