@@ -245,7 +245,7 @@ def _symbol_like(value: str) -> bool:
 
 def _of_ensembl(features: pl.DataFrame) -> bool:
     ids = features["feature_id"].cast(pl.String).drop_nulls()
-    return 2 * sum(one.startswith("ENS") for one in ids) >= max(1, len(ids))
+    return bool(2 * sum(one.startswith("ENS") for one in ids) >= max(1, len(ids)))
 
 
 def _present(column: pl.Series) -> list[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import random
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -185,3 +187,25 @@ def test_equal_frames_are_answered_alike_and_separately(genes: GeneIndex) -> Non
 def test_empty_frame(genes: GeneIndex) -> None:
     frame = pl.DataFrame({"feature_id": []}, schema={"feature_id": pl.String})
     assert genes.annotate(frame) == ([], [])
+
+
+def test_landmark_genes_of_a_real_file(genes: GeneIndex, real_data: Path) -> None:
+    path = real_data / "formats" / "gct" / "test_l1000.gct"
+    frame = pl.read_csv(path, separator="\t", skip_rows=2, infer_schema=False)
+    frame = frame.rename({"id": "feature_id"})[35:, :12]
+    symbols, curies = genes.annotate(frame)
+    assert genes.symbol_column(frame) == "pr_gene_symbol"
+    assert len(curies) == 978
+    assert None not in curies
+    assert genes.annotate(frame.drop("pr_gene_symbol")) == (symbols, curies)
+
+
+def test_renal_arrays_of_a_real_file(genes: GeneIndex, real_data: Path) -> None:
+    path = real_data / "formats" / "geo" / "GDS507.soft.gz"
+    lines = gzip.decompress(path.read_bytes()).decode().splitlines()
+    rows = lines[lines.index("!dataset_table_begin") + 2 : lines.index("!dataset_table_end")]
+    cells = [row.split("\t") for row in rows]
+    frame = pl.DataFrame({"feature_id": [c[0] for c in cells], "IDENTIFIER": [c[1] for c in cells]})
+    symbols, curies = genes.annotate(frame)
+    assert dict(zip(frame["feature_id"], symbols, strict=True))["200000_s_at"] == "PRPF8"
+    assert sum(curie is not None for curie in curies) > 11_000
