@@ -140,9 +140,18 @@ def required(group: h5py.Group, key: str) -> Node:
 
 
 def keys(group: h5py.Group) -> list[str]:
-    """The names of a group's members."""
+    """The names of a group's members; BadInput `bad_name` where one is no UTF-8."""
     with guarded(group.name):
-        return list(group.keys())
+        names = list(group.keys())
+    for name in names:
+        if not isinstance(name, str):
+            raise BadInput(
+                "bad_name",
+                f"found a member called {name!r}, expected names in UTF-8",
+                place=group.name,
+                hint="rename it and write the file anew with AnnData",
+            )
+    return names
 
 
 def attribute(node: Node, key: str) -> Any:

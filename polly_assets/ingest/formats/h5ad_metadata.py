@@ -24,6 +24,7 @@ from polly_assets.ingest.formats.h5ad_access import (
     keys,
     plain_text,
     read_array,
+    text_attribute,
 )
 from polly_assets.ingest.formats.h5ad_frames import plain_series
 from polly_assets.ingest.formats.text import decode, read_bytes, safe_id
@@ -81,8 +82,8 @@ def _group(group: h5py.Group, skip: set[str], depth: int, findings: Findings) ->
 
 
 def _is_dict(group: h5py.Group) -> bool:
-    encoding = group.attrs.get("encoding-type", "dict")
-    return bool(encoding == "dict") and "h5sparse_format" not in group.attrs
+    encoding = text_attribute(group, "encoding-type") or "dict"
+    return encoding == "dict" and text_attribute(group, "h5sparse_format") is None
 
 
 def _is_metadata(dataset: h5py.Dataset) -> bool:

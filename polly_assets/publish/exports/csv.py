@@ -14,11 +14,11 @@ import polars as pl
 from polly_assets.publish.content import DatasetContent
 from polly_assets.publish.exports.base import Export, replacing
 from polly_assets.publish.exports.tables import (
+    column_names,
     dense_blocks,
     exact_floats,
     main_matrix,
     plain,
-    sample_columns,
 )
 
 _FORMULA = r"^\s*[=+\-@]"
@@ -43,7 +43,7 @@ class CsvExport(Export):
         matrix = main_matrix(content)
         ids = _guarded(content.features.select("feature_id"))
         names = _guarded(content.samples.select("sample_id")).to_series().to_list()
-        header = ["feature_id", *sample_columns(names)]
+        header = ["feature_id", *column_names(names, "feature_id")]
         tables = [out.with_name(f"{out.stem}.{kind}.csv") for kind in ("samples", "features")]
         with replacing(*tables, out) as (samples, features, main):
             _guarded(content.samples).write_csv(samples)
@@ -57,12 +57,12 @@ class CsvExport(Export):
 
 def _guarded(frame: pl.DataFrame) -> pl.DataFrame:
     """Plain columns and names in which text that reads as a formula begins with `'`."""
-    guarded = plain(frame)
-    risky = pl.col(pl.String).str.contains(_FORMULA) & ~pl.col(pl.String).str.contains(_NUMBER)
-    text = pl.col(pl.String)
-    guarded = guarded.with_columns(pl.when(risky).then("'" + text).otherwise(text))
-    names = pl.Series(frame.columns, dtype=pl.String)
-    if not names.str.contains(_FORMULA).any():
-        return guarded
-    safe = _guarded(pl.DataFrame({"name": names})).to_series().to_list()
-    return guarded.rename(dict(zip(frame.columns, safe, strict=True)))
+    columns = plain(frame).get_columns()
+    names = _guarded_text(pl.Series(frame.columns, dtype=pl.String)).to_list()
+    guarded = [_guarded_text(c) if c.dtype == pl.String else c for c in columns]
+    return pl.DataFrame(dict(zip(column_names(names), guarded, strict=True)))
+
+
+def _guarded_text(column: pl.Series) -> pl.Series:
+    risky = column.str.contains(_FORMULA) & ~column.str.contains(_NUMBER)
+    return pl.select(pl.when(risky).then("'" + column).otherwise(column)).to_series()

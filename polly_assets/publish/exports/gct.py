@@ -13,7 +13,13 @@ import polars as pl
 
 from polly_assets.publish.content import DatasetContent
 from polly_assets.publish.exports.base import Export, replacing
-from polly_assets.publish.exports.tables import dense_blocks, exact_floats, main_matrix, plain
+from polly_assets.publish.exports.tables import (
+    column_names,
+    dense_blocks,
+    exact_floats,
+    main_matrix,
+    plain,
+)
 
 _MISSING = "NaN"
 _FILLER = "na"
@@ -39,11 +45,11 @@ class GctExport(Export):
             sizes = (*matrix.shape, features.width - 1, samples.width - 1)
             _line(file, ["#1.3"])
             _line(file, [str(size) for size in sizes])
-            notes = [_clean_name(name) for name in features.columns[1:]]
+            notes = features.columns[1:]
             _line(file, ["id", *notes, *samples.to_series(0).to_list()])
             for column in samples.get_columns()[1:]:
                 filler = [_FILLER] * len(notes)
-                _line(file, [_clean_name(column.name), *filler, *column.to_list()])
+                _line(file, [column.name, *filler, *column.to_list()])
             for start, block in dense_blocks(matrix):
                 names = [f"sample {i}" for i in range(block.shape[1])]
                 left = features.slice(start, len(block))
@@ -57,16 +63,14 @@ def _line(file: IO[bytes], cells: list[str]) -> None:
 
 
 def _cells(frame: pl.DataFrame) -> pl.DataFrame:
-    """The table as text that a GCT cell can hold, without gaps."""
+    """The table as text that a GCT cell can hold, without gaps, under names that it can hold."""
     text = plain(frame).with_columns(pl.all().cast(pl.String)).with_columns(_clean(pl.all()))
-    return text.with_columns(pl.all().fill_null(_MISSING))
+    cells = text.with_columns(pl.all().fill_null(_MISSING)).get_columns()
+    names = [str(pl.select(_clean(pl.lit(name))).item()) for name in frame.columns]
+    return pl.DataFrame(dict(zip(column_names(names), cells, strict=True)))
 
 
 def _clean(cell: pl.Expr) -> pl.Expr:
     flat = cell.str.replace_all(r"\r\n|[\t\r\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029]", " ")
     quoted = flat.str.starts_with('"')
     return pl.when(quoted).then(flat.str.replace_all('"', "'", literal=True)).otherwise(flat)
-
-
-def _clean_name(name: str) -> str:
-    return str(pl.select(_clean(pl.lit(name))).item())

@@ -15,10 +15,10 @@ import pyarrow.parquet as pq
 from polly_assets.publish.content import DatasetContent
 from polly_assets.publish.exports.base import Export, replacing
 from polly_assets.publish.exports.tables import (
+    column_names,
     dense_blocks,
     json_text,
     main_matrix,
-    sample_columns,
 )
 
 
@@ -38,7 +38,7 @@ class ParquetExport(Export):
     def write(self, content: DatasetContent, out: Path) -> None:
         """Write `out`."""
         matrix = main_matrix(content)
-        columns = sample_columns(content.samples["sample_id"].to_list())
+        columns = column_names(content.samples["sample_id"].to_list(), "feature_id")
         ids = content.features["feature_id"]
         schema: pa.Schema | None = None
         with replacing(out) as (part,), part.open("wb") as file:

@@ -88,7 +88,7 @@ def plain(frame: pl.DataFrame) -> pl.DataFrame:
     Lists of values are joined with LIST_SEPARATOR; dates are ISO 8601; what has structure
     is JSON; columns of mixed types are text.
     """
-    return pl.DataFrame([_plain(column) for column in frame.get_columns()])
+    return pl.DataFrame({column.name: _plain(column) for column in frame.get_columns()})
 
 
 def _plain(column: pl.Series) -> pl.Series:
@@ -127,15 +127,14 @@ def exact_lists(frame: pl.DataFrame) -> dict[str, dict[str, Any]]:
     return found
 
 
-def sample_columns(samples: list[str]) -> dict[str, str]:
-    """Column name to sample id, in order: unique, never empty, never `feature_id`."""
-    names: dict[str, str] = {}
-    taken = {"feature_id", *samples}
-    for sample in samples:
-        good = bool(sample) and sample != "feature_id" and sample not in names
-        name = sample if good else free_name(sample or "unnamed", taken | names.keys())
-        names[name] = sample
-    return names
+def column_names(names: list[str], *reserved: str) -> dict[str, str]:
+    """Column name to the name that it stands for: unique, never empty, never reserved."""
+    columns: dict[str, str] = {}
+    taken = {*reserved, *names}
+    for name in names:
+        good = bool(name) and name not in reserved and name not in columns
+        columns[name if good else free_name(name or "unnamed", taken | columns.keys())] = name
+    return columns
 
 
 def free_name(name: str, taken: Mapping[str, Any] | set[str]) -> str:
