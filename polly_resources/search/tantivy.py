@@ -110,7 +110,7 @@ class TantivyIndex(SearchIndex):
             return SearchAnswer(0, (), {name: {} for name in request.facets})
         try:
             query = tantivy_schema.query(reader.schema, self._tokenizer, request)
-        except UnicodeEncodeError as error:
+        except ValueError as error:
             raise BadQuery("bad_text", f"the search is not Unicode text: {error}") from error
         with _damage(self._root / atlas):
             return _answer(reader.searcher, query, request)
@@ -222,7 +222,7 @@ def _made(documents: Sequence[SearchDocument]) -> dict[str, tantivy.Document]:
     for document in documents:
         try:
             made[document.dataset_id] = tantivy_schema.document(document)
-        except UnicodeEncodeError as error:
+        except ValueError as error:
             raise BadInput(
                 "bad_document", f"{document.dataset_id!r} holds what is not Unicode text: {error}"
             ) from error

@@ -1,0 +1,353 @@
+"""The contract suite of search indexes: subclass it and give `open_index`."""
+
+from __future__ import annotations
+
+import unicodedata
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from polly_resources.errors import BadInput, BadQuery
+from polly_resources.records import SearchAnswer, SearchDocument, SearchRequest
+from polly_resources.search.base import SearchIndex
+
+
+def document(dataset_id: str, title: str = "", text: str = "", **changes: object) -> SearchDocument:
+    base = SearchDocument(dataset_id, title, text, "", {}, {"title": title})
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
+def words(text: str) -> list[str]:
+    """The contract's rule, plainly: runs of letters and digits, each letter lowered."""
+    normal = unicodedata.normalize("NFKC", text)
+    plain = "".join(c.lower() if c.isalnum() else " " for c in normal)
+    return plain.split()
+
+
+def pieces(text: str) -> list[tuple[bool, bool, str]]:
+    """The search text as (excluded, phrase, text), read character by character."""
+    found: list[tuple[bool, bool, str]] = []
+    at = 0
+    while at < len(text):
+        begins = at == 0 or text[at - 1].isspace()
+        minus = begins and text[at] == "-"
+        start = at + minus
+        if text[start : start + 1] == '"' and '"' in text[start + 1 :]:
+            end = text.index('"', start + 1)
+            found.append((minus, True, text[start + 1 : end]))
+            at = end + 1
+            continue
+        end = start
+        while end < len(text) and not text[end].isspace() and text[end] != '"':
+            end += 1
+        found.append((minus, False, text[start:end]))
+        at = max(end, at + 1)
+    return found
+
+
+def naive_match(source: SearchDocument, request: SearchRequest) -> bool:
+    """Whether the document is a hit, by reading it."""
+    fields = [words(f) for f in (source.dataset_id, source.title, source.text, source.concepts)]
+
+    def has(phrase: list[str]) -> bool:
+        return any(f[i : i + len(phrase)] == phrase for f in fields for i in range(len(f)))
+
+    for excluded, phrase, text in pieces(unicodedata.normalize("NFKC", request.text)):
+        wanted = words(text)
+        if excluded and wanted and has(wanted):
+            return False
+        needed = [wanted] if phrase else [[word] for word in wanted]
+        if not excluded and wanted and not all(map(has, needed)):
+            return False
+    return all(
+        set(values) & set(source.facets.get(name, ())) for name, values in request.filters.items()
+    )
+
+
+WORD = st.sampled_from(["lung", "Cancer", "IL-6", "TNF", "Δ", "5", "a_b", "ß"])
+TEXT = st.lists(WORD, max_size=4).map(" ".join)
+VALUE = st.sampled_from(
+    ["lung", "Lung", "lung cancer", 'a/b "c"', "x:y", "é", "", "2020-01-01T00:00:00Z"]
+)
+NAME = st.sampled_from(["disease", "cell type (x.y)", "f/é"])
+FACETS = st.dictionaries(NAME, st.lists(VALUE, max_size=3), max_size=3)
+DOCUMENTS = st.lists(
+    st.builds(
+        SearchDocument,
+        dataset_id=st.integers(1, 9).map(lambda n: f"GSE{n}_GPL96"),
+        title=TEXT, text=TEXT, concepts=TEXT, facets=FACETS,
+    ),
+    max_size=8,
+)  # fmt: skip
+QUERY = st.lists(
+    st.one_of(
+        WORD,
+        WORD.map(lambda word: f"-{word}"),
+        TEXT.map(lambda text: f'"{text}"'),
+        TEXT.map(lambda text: f'-"{text}"'),
+        st.sampled_from(["gse1", '"', "+/-", "-", "GSE2_GPL96", ")("]),
+    ),
+    max_size=3,
+).flatmap(lambda parts: st.sampled_from([" ", " ", ""]).map(lambda gap: gap.join(parts)))
+REQUEST = st.builds(
+    SearchRequest,
+    text=QUERY,
+    filters=st.dictionaries(NAME, st.lists(VALUE, max_size=2), max_size=2),
+    facets=st.lists(NAME, max_size=3),
+)
+
+
+class SearchIndexContract(ABC):
+    """What every search index does."""
+
+    @abstractmethod
+    def open_index(self, folder: Path) -> SearchIndex:
+        """A handle on the indexes of the folder; a second call opens the same indexes."""
+
+    @pytest.fixture
+    def reopen(self, tmp_path: Path) -> Callable[[], SearchIndex]:
+        return lambda: self.open_index(tmp_path / "search")
+
+    @pytest.fixture
+    def index(self, reopen: Callable[[], SearchIndex]) -> SearchIndex:
+        return reopen()
+
+    def ids(self, index: SearchIndex, text: str, **more: object) -> list[str]:
+        request = SearchRequest(text, **{"limit": 100, **more})  # type: ignore[arg-type]
+        return sorted(hit.dataset_id for hit in index.search("demo", request).hits)
+
+    def test_an_atlas_without_documents_answers_with_nothing(self, index):
+        request = SearchRequest("x", facets=["disease"])
+        assert index.search("demo", request) == SearchAnswer(0, (), {"disease": {}})
+        assert index.count("demo") == 0
+        index.delete("demo", ["GSE1"])
+        index.put("demo", [])
+        assert index.search("demo", request) == SearchAnswer(0, (), {"disease": {}})
+
+    def test_all_words_match_somewhere(self, index):
+        index.put("demo", [
+            document("d1", "Lung cancer", "in mice"),
+            document("d2", "Lung", "healthy", concepts="neoplasm Cancer"),
+            document("d3", "Liver cancer", "mice"),
+        ])  # fmt: skip
+        assert self.ids(index, "cancer lung") == ["d1", "d2"]
+        assert self.ids(index, "LUNG") == ["d1", "d2"]
+        assert self.ids(index, "canc") == []
+        assert self.ids(index, "cancer -mice") == ["d2"]
+        assert self.ids(index, "-lung") == ["d3"]
+        assert self.ids(index, "") == self.ids(index, " +/- ?") == ["d1", "d2", "d3"]
+
+    def test_phrases_match_within_one_field(self, index):
+        index.put("demo", [
+            document("d1", "breast cancer", "cell line"),
+            document("d2", "cancer of the breast", "line of cell"),
+        ])  # fmt: skip
+        assert self.ids(index, '"breast cancer"') == ["d1"]
+        assert self.ids(index, '"cancer cell"') == []
+        assert self.ids(index, '-"breast cancer"') == ["d2"]
+        assert self.ids(index, '"cell-line" breast') == ["d1"]
+        assert self.ids(index, '"breast') == ["d1", "d2"]
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "IL-6 (human) +/- TNF:alpha /x", "a AND", "[1 TO", 'title:"', "^2 ~", "* ?", "\\", "{}",
+            "--", '-"', "x" * 10_000, "\0", "IN [a b]", "é" * 5000, "a:b:c", "NOT OR", "<5",
+        ],
+    )  # fmt: skip
+    def test_any_text_is_a_search(self, index, text):
+        body = f"said: IL-6 (human) +/- TNF:alpha /x; {text}"
+        index.put("demo", [document("d1", "t", body), document("d2", "other")])
+        assert "d1" in self.ids(index, text.lstrip("-"))
+
+    def test_words_split_at_punctuation(self, index):
+        index.put("demo", [document("d1", "IL-6"), document("d2", "IL-2, 6 hours")])
+        assert self.ids(index, "il 6") == self.ids(index, "IL-6") == ["d1", "d2"]
+        assert self.ids(index, '"IL-6"') == ["d1"]
+        assert self.ids(index, "IL -IL-6") == ["d2"]
+
+    def test_accessions_are_found(self, index):
+        index.put("demo", [document(d) for d in ("GSE12345_GPL96", "GSE1", "GSE12345_GPL97")])
+        assert self.ids(index, "GSE12345_GPL96") == ["GSE12345_GPL96"]
+        assert self.ids(index, "gse12345") == ["GSE12345_GPL96", "GSE12345_GPL97"]
+        assert self.ids(index, "GSE1") == ["GSE1"]
+
+    def test_one_letter_is_one_letter(self, index):
+        index.put("demo", [document("d1", "Sjo\u0308gren 5 \u00b5M \ufb01ne")])
+        assert self.ids(index, "sj\u00f6gren") == self.ids(index, "\u03bcm fine") == ["d1"]
+
+    def test_very_long_words_are_found(self, index):
+        index.put("demo", [document("d1", "x" * 300)])
+        assert self.ids(index, "X" * 300) == ["d1"]
+        assert self.ids(index, "x" * 299) == []
+
+    def test_a_title_counts_more(self, index):
+        index.put("demo", [
+            document("d1", "other words", "lung"), document("d2", "lung words", "other"),
+        ])  # fmt: skip
+        answer = index.search("demo", SearchRequest("lung"))
+        assert [hit.dataset_id for hit in answer.hits] == ["d2", "d1"]
+        assert answer.hits[0].score > answer.hits[1].score
+
+    def test_too_many_words_are_refused(self, index):
+        index.put("demo", [document("d1")])
+        with pytest.raises(BadQuery) as caught:
+            index.search("demo", SearchRequest(" ".join(map(str, range(5000)))))
+        assert caught.value.code == "search_too_long"
+        assert self.ids(index, "word " * 5000) == []
+
+    @pytest.mark.parametrize("page", [{"limit": -1}, {"offset": -1}])
+    def test_pages_below_zero_are_refused(self, index, page):
+        with pytest.raises(BadQuery):
+            index.search("demo", SearchRequest("", **page))
+
+    def test_text_that_is_not_unicode_is_refused(self, index):
+        index.put("demo", [document("d1")])
+        for bad in (SearchRequest("\udce9"), SearchRequest("", {"a": ["\udce9"]})):
+            with pytest.raises(BadQuery):
+                index.search("demo", bad)
+        with pytest.raises(BadInput):
+            index.put("demo", [document("d2", "\udce9")])
+
+    def test_filters_are_exact(self, index):
+        values = [
+            "lung",
+            "Lung",
+            "lung cancer",
+            'a/b "c" \\',
+            "x:y AND *",
+            "é",
+            "2020-01-01T00:00:00Z",
+        ]
+        odd = {f"d{i}": value for i, value in enumerate(values)}
+        index.put("demo", [document(k, facets={"cell type.x": [v]}) for k, v in odd.items()])
+        for dataset_id, value in odd.items():
+            assert self.ids(index, "", filters={"cell type.x": [value]}) == [dataset_id]
+        assert self.ids(index, "", filters={"cell type.x": ["lung", "é", "?"]}) == ["d0", "d5"]
+        assert self.ids(index, "", filters={"cell type.x": ["cancer"]}) == []
+        assert self.ids(index, "", filters={"cell type.x": []}) == []
+        assert self.ids(index, "", filters={"unknown": ["lung"]}) == []
+        answer = index.search("demo", SearchRequest("", facets=["cell type.x", "unknown"]))
+        assert answer.facets == {"cell type.x": dict.fromkeys(values, 1), "unknown": {}}
+
+    def test_all_filters_must_hold(self, index):
+        index.put("demo", [
+            document("d1", facets={"disease": ["flu", "cold"], "tissue": ["lung"]}),
+            document("d2", facets={"disease": ["flu"], "tissue": ["nose"]}),
+        ])  # fmt: skip
+        both = {"disease": ["flu"], "tissue": ["lung", "liver"]}
+        assert self.ids(index, "", filters=both) == ["d1"]
+
+    def test_facets_count_all_hits_not_the_page(self, index):
+        index.put("demo", [
+            document(f"d{i}", ("even", "odd")[i % 2], facets={"n": [str(i % 3), "all", "all"]})
+            for i in range(30)
+        ])  # fmt: skip
+        answer = index.search("demo", SearchRequest("even", facets=["n"], limit=2))
+        assert (answer.total, len(answer.hits)) == (15, 2)
+        assert answer.facets == {"n": {"all": 15, "0": 5, "1": 5, "2": 5}}
+        nothing = index.search("demo", SearchRequest("even", facets=["n"], limit=0))
+        assert (nothing.total, nothing.hits, nothing.facets) == (15, (), answer.facets)
+        assert index.search("demo", SearchRequest("even")).facets == {}
+
+    def test_a_facet_lists_thousands_of_values(self, index):
+        index.put("demo", [document(f"d{i}", facets={"n": [str(i)]}) for i in range(3000)])
+        counts = index.search("demo", SearchRequest("", facets=["n"])).facets["n"]
+        assert counts == {str(i): 1 for i in range(3000)}
+
+    def test_pages_join_to_the_whole(self, index):
+        index.put("demo", [document(f"d{i}", "word " * (i % 4)) for i in range(25)])
+        pages = [
+            index.search("demo", SearchRequest("", limit=7, offset=start)).hits
+            for start in range(0, 35, 7)
+        ]
+        assert [len(page) for page in pages] == [7, 7, 7, 4, 0]
+        assert len({hit.dataset_id for page in pages for hit in page}) == 25
+
+    def test_stored_fields_come_back(self, index):
+        stored = {"title": "é", "n": 1, "x": 0.5, "none": None, "list": [1, {"a": True}]}
+        index.put("demo", [document("d1", stored=stored)])
+        [hit] = index.search("demo", SearchRequest("")).hits
+        assert (hit.dataset_id, hit.stored) == ("d1", stored)
+        for bad in ({"x": float("nan")}, {"x": object()}):
+            with pytest.raises(BadInput) as caught:
+                index.put("demo", [document("d2", stored=bad)])
+            assert caught.value.code == "bad_document"
+
+    def test_a_put_replaces_and_is_seen_by_all(self, index, reopen):
+        other = reopen()
+        index.put("demo", [document("d1", "old", facets={"a": ["1"]}), document("d2", "old")])
+        assert self.ids(other, "old") == ["d1", "d2"]
+        other.put("demo", [document("d1", "first"), document("d1", "new")])
+        assert self.ids(index, "old") == ["d2"]
+        assert self.ids(index, "new") == self.ids(reopen(), "new") == ["d1"]
+        assert self.ids(index, "first") == self.ids(index, "", filters={"a": ["1"]}) == []
+        assert index.count("demo") == 2
+        assert index.search("demo", SearchRequest("", facets=["a"])).facets == {"a": {}}
+
+    def test_a_delete_removes_by_whole_id(self, index):
+        index.put("demo", [document("GSE1"), document("GSE1_GPL96"), document("gse1")])
+        index.delete("demo", ["GSE1", "absent"])
+        assert self.ids(index, "") == ["GSE1_GPL96", "gse1"]
+        assert index.count("demo") == 2
+
+    def test_a_rebuild_leaves_only_what_it_was_given(self, index, reopen):
+        index.put("demo", [document("d1"), document("d2")])
+        other = reopen()
+        assert other.count("demo") == 2
+        index.rebuild("demo", [document("d3"), document("d3", "last")])
+        assert self.ids(other, "") == self.ids(index, "last") == ["d3"]
+        index.put("demo", [document("d4")])
+        assert other.count("demo") == 2
+        index.rebuild("demo", [])
+        assert other.count("demo") == 0
+
+    def test_atlases_are_apart(self, index):
+        index.put("demo", [document("d1")])
+        index.put("other", [document("d2"), document("d3")])
+        assert (index.count("demo"), index.count("other"), index.count("demo2")) == (1, 2, 0)
+        assert self.ids(index, "") == ["d1"]
+
+    @pytest.mark.parametrize("atlas", ["", "..", "../x", "a/b", ".hidden", "a\0b"])
+    def test_what_cannot_name_an_atlas_is_refused(self, index, atlas):
+        for call in (index.count, lambda name: index.put(name, [document("d1")])):
+            with pytest.raises(BadInput) as caught:
+                call(atlas)
+            assert caught.value.code == "bad_atlas"
+
+    @settings(
+        max_examples=60,
+        deadline=None,
+        suppress_health_check=[
+            HealthCheck.function_scoped_fixture,
+            HealthCheck.differing_executors,
+            HealthCheck.too_slow,
+        ],
+    )
+    @given(first=DOCUMENTS, second=DOCUMENTS, requests=st.lists(REQUEST, min_size=4, max_size=8))
+    def test_hits_and_counts_are_those_of_reading_everything(
+        self,
+        index: SearchIndex,
+        first: list[SearchDocument],
+        second: list[SearchDocument],
+        requests: Sequence[SearchRequest],
+    ) -> None:
+        index.rebuild("demo", first)
+        index.put("demo", second)
+        documents = {d.dataset_id: d for d in [*first, *second]}
+        assert index.count("demo") == len(documents)
+        for request in requests:
+            hits = [d for d in documents.values() if naive_match(d, request)]
+            answer = index.search("demo", request)
+            assert answer.total == len(hits)
+            assert {h.dataset_id for h in answer.hits} == {d.dataset_id for d in hits}
+            assert answer.facets == {
+                name: Counter(v for d in hits for v in set(d.facets.get(name, ())))
+                for name in request.facets
+            }
