@@ -124,7 +124,7 @@ def _read(source: Source, format_name: str) -> ParsedDataset:
     layout = Layout(
         file.header, plan.text, file.first_line, file.separator, file.quoted, integers=whole
     )
-    table = read_table(file.body, layout, source.name)
+    table = read_table(file.data, file.start, layout, source.name)
     samples, features, more = _tables(file, plan, table, source.name)
     described = describe(source, samples, features, sidecars)
     comments = {"comments": list(file.comments)} if file.comments else {}
@@ -203,7 +203,7 @@ def _orientation(
     rows = [row[0].strip() for row in file.probe]
     if described:
         return len(described & _row_ids(file)) > len(described & set(file.header[1:])), ()
-    count = file.body.rstrip(b"\n").count(b"\n") + 1
+    count = file.body().rstrip().count("\n") + 1
     if not looks_like_samples_as_rows(file.header[1:], rows, count):
         return False, ()
     message = (
@@ -214,9 +214,8 @@ def _orientation(
 
 
 def _row_ids(file: Separated) -> set[str]:
-    separator = file.separator.encode()
-    lines = file.body.split(b"\n")
-    return {line.split(separator, 1)[0].strip(b' "').decode() for line in lines}
+    lines = file.body().split("\n")
+    return {line.split(file.separator, 1)[0].strip(' "') for line in lines}
 
 
 def _tables(

@@ -72,13 +72,13 @@ class GctReader(Reader):
 def _read(source: Source) -> ParsedDataset:
     file = source.name
     data, notices = utf8_lines(read_bytes(source.path, file), file)
-    shape, header, samples, body = _preamble(data, file)
+    shape, header, samples, start = _preamble(data, file)
     layout = Layout(
         columns=tuple(header),
         text=(True,) * shape.leading + (False,) * shape.columns,
         first_line=4 + shape.column_fields,
     )
-    table = read_table(body, layout, file)
+    table = read_table(data, start, layout, file)
     if table.text.height != shape.rows:
         total = shape.rows + shape.column_fields
         found = f"{table.text.height + shape.column_fields} rows below the header"
@@ -101,19 +101,18 @@ def _read(source: Source) -> ParsedDataset:
     )
 
 
-def _preamble(data: bytes, file: str) -> tuple[_Shape, list[str], pl.DataFrame, bytes]:
-    """Shape, header cells, samples with their metadata, and the unread body."""
-    version, dimensions, header, rest = [*data.split(b"\n", 3), b"", b"", b""][:4]
-    shape = _shape(version.decode(), dimensions.decode(), file)
-    cells = _header(header.decode().split("\t"), shape, file)
-    rows = rest.split(b"\n", shape.column_fields)
-    body = rows.pop() if len(rows) > shape.column_fields else b""
-    if len(rows) < shape.column_fields:
-        found = f"{len(rows)} rows below the header"
+def _preamble(data: bytes, file: str) -> tuple[_Shape, list[str], pl.DataFrame, int]:
+    """Shape, header cells, samples with their metadata, and where the body begins."""
+    (version, dimensions, header), start = _lines(data, 0, 3)
+    shape = _shape(version, dimensions, file)
+    cells = _header(header.split("\t"), shape, file)
+    rows, start = _lines(data, start, shape.column_fields)
+    if "" in rows:
+        found = f"{rows.index('')} rows below the header"
         raise _dimensions(found, f"{shape.column_fields} rows of sample metadata", file, 4)
     names, columns = [], []
     for line, row in enumerate(rows, 4):
-        values = [unquote(c) for c in fit(row.decode().split("\t"), shape.width, line, file)]
+        values = [unquote(c) for c in fit(row.split("\t"), shape.width, line, file)]
         if not values[0].strip():
             raise _header_error("a row of sample metadata without a name", file, line, 1)
         names.append(values[0])
@@ -121,7 +120,18 @@ def _preamble(data: bytes, file: str) -> tuple[_Shape, list[str], pl.DataFrame, 
     samples = {"sample_id": cells[shape.leading :]} | dict(
         zip(unique_names(names, "sample_id"), columns, strict=True)
     )
-    return shape, cells, pl.DataFrame(samples, schema=dict.fromkeys(samples, pl.String)), body
+    return shape, cells, pl.DataFrame(samples, schema=dict.fromkeys(samples, pl.String)), start
+
+
+def _lines(data: bytes, start: int, count: int) -> tuple[list[str], int]:
+    """The next lines, and the byte after them; lines beyond the end are empty."""
+    lines = []
+    for _ in range(count):
+        end = data.find(b"\n", start)
+        end = len(data) if end < 0 else end
+        lines.append(data[start:end].decode())
+        start = end + 1
+    return lines, start
 
 
 def _shape(version_line: str, dimension_line: str, file: str) -> _Shape:

@@ -28,17 +28,23 @@ _PROBE_BYTES = 1 << 16
 class Separated:
     """A separated file, opened: its header, its first rows, and its body still unread.
 
-    `body` is UTF-8 and begins at line `first_line`; `quoted` says whether quotes occur.
+    `data` is the file as UTF-8; its body begins at byte `start` of line `first_line`.
+    `quoted` says whether quotes occur.
     """
 
     header: tuple[str, ...]
     probe: tuple[tuple[str, ...], ...]
-    body: bytes
+    data: bytes
+    start: int
     first_line: int
     separator: str
     quoted: bool
     comments: tuple[str, ...]
     notices: tuple[Notice, ...]
+
+    def body(self) -> str:
+        """All below the header."""
+        return self.data[self.start :].decode()
 
 
 def open_separated(path: Path, name: str) -> Separated:
@@ -58,25 +64,31 @@ def open_separated(path: Path, name: str) -> Separated:
     separator = _separator("\n".join(lines[skipped:]))
     if _is_header(comments, lines[skipped], separator):
         skipped = lines.index(comments.pop())
-    body = _after(data, skipped)
-    header, used = _record(_beginning(body), separator)
-    body = _after(body, used)
-    probe = _records(_beginning(body), separator, _PROBE_ROWS)
+    start = _after(data, 0, skipped)
+    header, used = _record(_beginning(data, start), separator)
+    start = _after(data, start, used)
+    probe = _records(_beginning(data, start), separator, _PROBE_ROWS)
     if not probe:
         raise _no_rows(name)
     if {len(row) for row in probe} == {len(header) + 1} and any(row[-1].strip() for row in probe):
         header = ["", *header]
-    first_line = skipped + used + 1
-    rows = tuple(tuple(row) for row in probe)
     return Separated(
-        tuple(header), rows, body, first_line, separator, quoted, tuple(comments), notices
+        header=tuple(header),
+        probe=tuple(tuple(row) for row in probe),
+        data=data,
+        start=start,
+        first_line=skipped + used + 1,
+        separator=separator,
+        quoted=quoted,
+        comments=tuple(comments),
+        notices=notices,
     )
 
 
 def present_cells(file: Separated, columns: Sequence[int]) -> list[list[str]]:
     """The first cells of each column that are not missing, from anywhere in the body."""
     found: list[list[str]] = [[] for _ in columns]
-    reader = csv.reader(io.StringIO(file.body.decode(), newline=""), delimiter=file.separator)
+    reader = csv.reader(io.StringIO(file.body(), newline=""), delimiter=file.separator)
     for row in reader:
         for cells, column in zip(found, columns, strict=True):
             if column < len(row) and len(cells) < _PROBE_ROWS and not is_missing(row[column]):
@@ -96,7 +108,7 @@ def read_rows(
     layout = Layout(
         header, (True,) * len(header), file.first_line, file.separator, csv_quotes=file.quoted
     )
-    return header, list(records(file.body.decode(), layout, name)), file.notices
+    return header, list(records(file.body(), layout, name)), file.notices
 
 
 def _trimmed(header: tuple[str, ...]) -> tuple[str, ...]:
@@ -115,14 +127,10 @@ def _no_rows(name: str) -> BadInput:
     )
 
 
-def _beginning(data: bytes) -> str:
-    """Whole lines from the start: a few at least, then as many as are cheap to look at."""
-    end = 0
-    for _ in range(_PROBE_LINES):
-        end = data.find(b"\n", end) + 1
-        if not end:
-            return data.decode()
-    return data[: max(end, data.rfind(b"\n", 0, _PROBE_BYTES) + 1)].decode()
+def _beginning(data: bytes, start: int = 0) -> str:
+    """Whole lines from `start`: a few at least, then as many as are cheap to look at."""
+    end = _after(data, start, _PROBE_LINES)
+    return data[start : max(end, data.rfind(b"\n", start, start + _PROBE_BYTES) + 1)].decode()
 
 
 def _is_header(comments: list[str], row: str, separator: str) -> bool:
@@ -130,13 +138,11 @@ def _is_header(comments: list[str], row: str, separator: str) -> bool:
     return len(widths) > 1 and widths[0] == widths[1] > 1 and widths[2:] != widths[:1]
 
 
-def _after(data: bytes, lines: int) -> bytes:
-    at = 0
+def _after(data: bytes, start: int, lines: int) -> int:
+    """The byte after so many lines, or the end."""
     for _ in range(lines):
-        at = data.find(b"\n", at) + 1
-        if not at:
-            return b""
-    return data[at:]
+        start = data.find(b"\n", start) + 1 or len(data)
+    return start
 
 
 def _separator(text: str) -> str:

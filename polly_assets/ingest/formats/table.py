@@ -72,19 +72,21 @@ def is_missing(cell: str) -> bool:
     return cell.strip().lower() in MISSING
 
 
-def read_table(body: bytes, layout: Layout, file: str) -> Table:
-    """Every cell of a body of UTF-8 rows ending in `\\n`.
+def read_table(data: bytes, start: int, layout: Layout, file: str) -> Table:
+    r"""Every cell of a body: the UTF-8 rows of `data` from byte `start`, each ending in `\n`.
 
-    Numbers are rounded correctly (bit for bit as Python's `float`); missing cells are NaN.
-    Blank lines and empty cells beyond the last column are passed over. Raises BadInput
-    `ragged_row`, `not_a_number` or `bad_quotes` with line and column.
-    """  # noqa: D301
-    body = body.rstrip(b"\n")
-    if not body:
+    Byte `start` begins line `layout.first_line`. Numbers are rounded correctly (bit for bit
+    as Python's `float`); missing cells are NaN. Blank lines and empty cells beyond the last
+    column are passed over. Raises BadInput `ragged_row`, `not_a_number` or `bad_quotes` with
+    line and column.
+    """
+    if not data[start : start + 2].strip() and not data[start:].strip():
         empty = pl.DataFrame(schema=dict.fromkeys(_text_names(layout), pl.String))
         return Table(empty, np.empty((0, sum(layout.numbers))))
-    table = _read_quickly(body, layout) or _read_carefully(body, layout, file)
-    if not layout.csv_quotes and b'"' in body:
+    table = _read_quickly(data, start, layout)
+    if table is None:
+        table = _read_carefully(data[start:], layout, file)
+    if not layout.csv_quotes and data.find(b'"', start) >= 0:
         return Table(table.text.select(_unquoted(pl.all())), table.values)
     return table
 
@@ -93,15 +95,15 @@ def _text_names(layout: Layout) -> list[str]:
     return [f"c{i}" for i in compress(range(len(layout.text)), layout.text)]
 
 
-def _read_quickly(body: bytes, layout: Layout) -> Table | None:
+def _read_quickly(data: bytes, start: int, layout: Layout) -> Table | None:
     kinds = (pl.Int64, pl.Float64) if layout.integers else (pl.Float64,)
     for kind in kinds:
-        frame = _parse(body, layout, kind)
+        frame = _parse(data, layout, kind)
         if frame is not None:
             break
     else:
         return None
-    if not _complete(frame, body, layout):
+    if not _complete(frame, data, start, layout):
         return None
     # Neither select nor drop: they plan a query, which is slow for thousands of columns.
     text = pl.DataFrame([frame.drop_in_place(name) for name in _text_names(layout)])
@@ -110,23 +112,24 @@ def _read_quickly(body: bytes, layout: Layout) -> Table | None:
     return Table(text, cast(Values, frame.rechunk().to_numpy()))
 
 
-def _parse(body: bytes, layout: Layout, kind: type[pl.DataType]) -> pl.DataFrame | None:
+def _parse(data: bytes, layout: Layout, kind: type[pl.DataType]) -> pl.DataFrame | None:
     schema = {f"c{i}": pl.String if text else kind for i, text in enumerate(layout.text)}
     numbers = (name for name, dtype in schema.items() if dtype is kind)
     try:
         return pl.read_csv(
-            body,
+            data,
             has_header=False,
+            skip_lines=layout.first_line - 1,
             schema=cast(dict[str, Any], schema),
             separator=layout.separator,
             quote_char='"' if layout.csv_quotes else None,
-            null_values=dict.fromkeys(numbers, "NA") if b"NA" in body else None,
+            null_values=dict.fromkeys(numbers, "NA"),
         )
     except pl.exceptions.PolarsError:
         return None
 
 
-def _complete(frame: pl.DataFrame, body: bytes, layout: Layout) -> bool:
+def _complete(frame: pl.DataFrame, data: bytes, start: int, layout: Layout) -> bool:
     """Whether no row is short or blank.
 
     polars fills what a row lacks with nulls, so a short row shows in the last column and a
@@ -138,7 +141,8 @@ def _complete(frame: pl.DataFrame, body: bytes, layout: Layout) -> bool:
         return True
     if layout.csv_quotes:
         return False
-    return body.count(layout.separator.encode()) == frame.height * (len(layout.text) - 1)
+    separators = data.count(layout.separator.encode(), start)
+    return separators == frame.height * (len(layout.text) - 1)
 
 
 def _unquoted(column: pl.Expr) -> pl.Expr:
@@ -149,7 +153,7 @@ def _unquoted(column: pl.Expr) -> pl.Expr:
 
 def unquote(cell: str) -> str:
     """A cell without the quotes around it; unchanged where they do not enclose all of it."""
-    if len(cell) > 1 and re.match(_QUOTED, cell):
+    if cell[:1] == '"' and len(cell) > 1 and re.match(_QUOTED, cell):
         return cell[1:-1].replace('""', '"')
     return cell
 

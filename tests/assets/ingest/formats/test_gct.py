@@ -143,8 +143,9 @@ def test_latin_1_is_noticed(tmp_path: Path) -> None:
     assert [(n.code, n.place) for n in found.notices] == [("not_utf8", "line 4")]
 
 
-def test_no_rows_is_a_dataset_without_matrix(tmp_path: Path) -> None:
-    found = parse(write(tmp_path, "#1.3\n0\t2\t0\t1\nid\tA\tB\nsex\tf\t\n"))
+@pytest.mark.parametrize("end", ["", "\n", "\n\n", "\n\t\t\n"])
+def test_no_rows_is_a_dataset_without_matrix(tmp_path: Path, end: str) -> None:
+    found = parse(write(tmp_path, "#1.3\n0\t2\t0\t1\nid\tA\tB\nsex\tf\t" + end))
     assert (found.matrices, found.features.height) == ((), 0)
     assert found.samples["sex"].to_list() == ["f", None]
     assert [notice.code for notice in found.notices] == ["no_matrix"]
