@@ -154,11 +154,11 @@ def outcome_values(outcome: JobOutcome, now: datetime) -> dict[str, Any]:
 
 def job_of(row: Mapping[str, Any] | Row[Any]) -> Job:
     """The record of a row."""
-    values = dict(row._mapping if isinstance(row, Row) else row)
+    values = row._asdict() if isinstance(row, Row) else dict(row)
     values["action"] = JobAction(values["action"])
     values["status"] = JobStatus(values["status"])
     values["priority"] = _PRIORITIES[values.pop("rank")]
-    values["warnings"] = tuple(Notice(**notice) for notice in values["warnings"])
+    values["warnings"] = tuple([Notice(**notice) for notice in values["warnings"]])
     values["error"] = Failure(**values["error"]) if values["error"] else None
     return Job(**values)
 
