@@ -176,10 +176,10 @@ def _info(key: str, facts: os.stat_result) -> ObjectInfo:
     )
 
 
-# Another process may remove the empty folder between its making and the copy.
+# A delete may remove the empty folder while it is being made, or before the copy is in it.
 @tenacity.retry(
-    retry=tenacity.retry_if_exception_type(FileNotFoundError),
-    stop=tenacity.stop_after_attempt(5),
+    retry=tenacity.retry_if_exception_type((FileNotFoundError, FileExistsError)),
+    stop=tenacity.stop_after_attempt(20),
     reraise=True,
 )
 def _copy(source: Path, target: Path) -> os.stat_result:
