@@ -136,7 +136,7 @@ class Polly:
         known = [info.atlas for info in self.door.atlases()]
         if atlas is not None and atlas not in known:
             raise NotFound(
-                "no_such_atlas",
+                "unknown_atlas",
                 f"there is no atlas {atlas!r}",
                 hint=f"the atlases are: {', '.join(known) or 'none yet'}",
             )
@@ -148,7 +148,7 @@ class Polly:
         found = rows.column("atlas").to_pylist() if rows is not None else []
         if not found:
             raise NotFound(
-                "no_such_dataset",
+                "unknown_dataset",
                 f"no dataset {dataset_id!r} in {atlas or 'any atlas'}",
                 hint="`SELECT dataset_id FROM ATLAS.datasets` lists an atlas's datasets",
             )
@@ -174,7 +174,8 @@ class Polly:
         """Queue files and folders; call `wait()` on what is returned for the results.
 
         Raises:
-            BadInput: A path does not exist, or holds no data.
+            NotFound: A path does not exist.
+            BadInput: The paths hold no data.
         """
         given = [paths] if isinstance(paths, Path | str) else paths
         files = [Path(path).expanduser() for path in given]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
-from polly_api.words import BadInput
+from polly_api.words import BadInput, NotFound
 from polly_client.files import replacing
 
 if TYPE_CHECKING:
@@ -34,14 +34,13 @@ class RecordFile:
     """A file of records, one JSON object a line, checked.
 
     Raises:
-        BadInput: The file is absent, or a line is no record; the place says which.
+        NotFound: There is no such file.
+        BadInput: A line is no record; the place says which.
     """
 
     def __init__(self, path: Path) -> None:
         if not path.is_file():
-            raise BadInput(
-                "no_such_path", "no such file", file=str(path), hint="check the spelling"
-            )
+            raise NotFound("no_such_file", "no file of this name", file=str(path))
         self._path = path
         self._groups = list(_studies(path))
 
@@ -58,7 +57,11 @@ class RecordFile:
         """
         waiting: dict[int, str] = {}
         following = 0
-        with self._path.open("rb") as source, replacing(output) as fresh, fresh.open("w") as out:
+        with (
+            self._path.open("rb") as source,
+            replacing(output) as fresh,
+            fresh.open("w", encoding="utf-8", newline="\n") as out,
+        ):
             for batch in self._batches():
                 results = polly.curate([_read(source, line) for line in batch])
                 for line, result in zip(batch, results, strict=True):

@@ -50,6 +50,7 @@ ATLAS = TypeAdapter(AtlasInfo)
 ATLASES = TypeAdapter(list[AtlasInfo])
 FINDINGS = TypeAdapter(list[Finding])
 JOBS = TypeAdapter(list[Job])
+RECORDS = TypeAdapter(dict[str, list[dict[str, Any]]])
 SEARCH = TypeAdapter(SearchAnswer)
 
 
@@ -62,7 +63,7 @@ class HttpDoor(Door):
     """
 
     def __init__(self, url: str, api_key: str | None = None) -> None:
-        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        headers = {"Authorization": f"Bearer {api_key}".encode()} if api_key else {}
         timeout = httpx.Timeout(REPLY_SECONDS, connect=CONNECT_SECONDS)
         self._url = url.rstrip("/")
         self._client = httpx.Client(base_url=self._url, headers=headers, timeout=timeout)
@@ -109,17 +110,20 @@ class HttpDoor(Door):
             known |= {job.job_id: job for job in changed}
             if absent := [each for each in pending if each not in known]:
                 raise NotFound(
-                    "no_such_job",
-                    f"the server knows no job {absent[0]}",
+                    "unknown_job",
+                    f"no such job: {', '.join(absent)}",
                     hint="`polly jobs` lists the jobs",
                 )
             if changed and on_change is not None:
-                on_change(changed)
+                on_change(list(known.values()))
             pending = [each for each in pending if known[each].status not in FINISHED]
             delay = shortest if changed else min(delay * 1.5, longest)
             if pending:
                 time.sleep(delay)
-        return self._with_children([known[each] for each in dict.fromkeys(job_ids)])
+        family = self._with_children(list(known.values()))
+        if len(family) > len(known) and on_change is not None:
+            on_change(family)
+        return family
 
     def jobs(self, filter: JobFilter) -> list[Job]:
         """See `Door.jobs`."""
@@ -171,9 +175,8 @@ class HttpDoor(Door):
 
     def curate(self, records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """See `Door.curate`."""
-        with self._reply("POST", "/v1/curate", json={"records": list(records)}) as reply:
-            found: list[dict[str, Any]] = reply.json()["records"]
-            return found
+        found = self._read(RECORDS, "POST", "/v1/curate", json={"records": list(records)})
+        return found["records"]
 
     def doctor(self) -> list[Finding]:
         """See `Door.doctor`."""
@@ -197,16 +200,14 @@ class HttpDoor(Door):
                 time.sleep(POLL_SECONDS[1])
 
     def _with_children(self, jobs: Sequence[Job]) -> list[Job]:
-        """The jobs, each followed by those that its file's further datasets became."""
-        ids = {job.job_id for job in jobs}
-        children: dict[tuple[str, str | None], list[Job]] = {}
-        for batch_id in dict.fromkeys(job.batch_id for job in jobs if job.batch_id):
+        """The jobs and those that further datasets of their files became, oldest first."""
+        family = {job.job_id: job for job in jobs}
+        wanted = {(job.batch_id, job.source) for job in jobs if job.batch_id}
+        for batch_id in {job.batch_id for job in jobs if job.batch_id}:
             for job in self.jobs(JobFilter(batch_id=batch_id, limit=1_000_000)):
-                if job.job_id not in ids:
-                    children.setdefault((job.source, job.batch_id), []).insert(0, job)
-        return [
-            each for job in jobs for each in (job, *children.get((job.source, job.batch_id), ()))
-        ]
+                if (job.batch_id, job.source) in wanted:
+                    family.setdefault(job.job_id, job)
+        return [family[job_id] for job_id in sorted(family)]
 
     def _table(self, method: str, path: str, **request: Any) -> pa.Table:
         with self._reply(method, path, headers={"Accept": ARROW}, **request) as reply:

@@ -1,49 +1,60 @@
 """Files and folders as one multipart body, read while it is sent.
 
-Owns the names under which files travel: a file goes by its name, a folder's files by their
-path from the folder's parent. Keep out: the server's side, and which files are data.
+Owns the names under which files travel, the same under which they would land: a file goes by its
+name, a folder's files by their path below it. Keep out: which files are data.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from polly_api.words import BadInput
+from polly_api.words import Conflict, NotFound
 
 CHUNK_BYTES = 1 << 18
 
 
-def named_files(paths: Sequence[Path]) -> list[tuple[str, Path]]:
-    """Each file under the paths with its name for the server. Raises BadInput."""
-    found: list[tuple[str, Path]] = []
-    for given in paths:
-        path = given.absolute()
-        if path.is_dir():
-            files = sorted(each for each in path.rglob("*") if each.is_file())
-            root = path.resolve()
-            found += [(f"{root.name}/{each.relative_to(path).as_posix()}", each) for each in files]
-        elif path.is_file():
-            found.append((path.name, path))
-        else:
-            raise BadInput(
-                "no_such_path",
-                "no such file or folder",
-                file=str(given),
-                hint="check the spelling and the working folder",
-            )
+def named_files(paths: Sequence[Path]) -> dict[str, Path]:
+    """Name -> file for everything under the paths.
+
+    Raises:
+        NotFound: A path does not exist.
+        Conflict: Two files have one name.
+    """
+    found: dict[str, Path] = {}
+    for path in paths:
+        for name, file in _files(path):
+            if name in found and found[name].resolve() != file.resolve():
+                raise Conflict(
+                    "same_name",
+                    f"{file} and {found[name]} would both be sent as {name}",
+                    file=str(file),
+                    hint="send their parent folder instead, so that their paths differ",
+                )
+            found[name] = file
     return found
 
 
-def multipart(files: Sequence[tuple[str, Path]]) -> tuple[str, Iterator[bytes]]:
+def _files(path: Path) -> Iterator[tuple[str, Path]]:
+    if path.is_file():
+        yield path.absolute().name, path
+    elif path.is_dir():
+        for file in sorted(path.rglob("*")):
+            if file.is_file():
+                yield file.relative_to(path).as_posix(), file
+    else:
+        raise NotFound("no_such_file", "no file or folder of this name", file=str(path))
+
+
+def multipart(files: Mapping[str, Path]) -> tuple[str, Iterator[bytes]]:
     """The content type and the body that carries the files."""
     boundary = secrets.token_hex(16)
     return f"multipart/form-data; boundary={boundary}", _body(boundary, files)
 
 
-def _body(boundary: str, files: Sequence[tuple[str, Path]]) -> Iterator[bytes]:
-    for name, path in files:
+def _body(boundary: str, files: Mapping[str, Path]) -> Iterator[bytes]:
+    for name, path in files.items():
         escaped = name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
         yield (
             f"--{boundary}\r\n"

@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect
 from polly_api.http.models import DatasetIds, JobIds, JobQuery
 from polly_api.http.replies import TheDoor
 from polly_api.http.uploads import Upload
-from polly_resources.errors import BadInput
+from polly_resources.errors import BadInput, PollyError
 from polly_resources.records import Job, JobFilter, Priority
 
 router = APIRouter(tags=["jobs"])
@@ -57,8 +57,10 @@ async def submit(
     folder = Path(await run_in_threadpool(tempfile.mkdtemp, prefix="polly-upload-"))
     try:
         await Upload(folder, request.headers.get("content-type", "")).receive(request.stream())
-        paths = sorted(folder.iterdir())
-        return await run_in_threadpool(door.submit, paths, atlas, priority=priority)
+        return await run_in_threadpool(door.submit, [folder], atlas, priority=priority)
+    except PollyError as error:
+        error.file = error.file.replace(f"{folder}/", "").replace(str(folder), "the upload")
+        raise
     except ClientDisconnect:
         raise BadInput("cut_upload", "the client left before its upload ended") from None
     finally:

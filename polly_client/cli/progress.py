@@ -55,7 +55,7 @@ def counter(total: int) -> Iterator[Callable[[str, int], None]]:
             nonlocal done
             done += more
             if more:
-                note(f"[{done}/{total}] {text}")
+                note(f"[{done}/{max(done, total)}] {text}")
 
         yield line
         return

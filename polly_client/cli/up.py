@@ -108,9 +108,8 @@ def _start_children(settings: Settings, ui: bool, children: list[Child]) -> None
 
 
 def _start_api(settings: Settings, bound: socket) -> ApiThread:
-    from polly_api.open import open_door
-
     from polly_api.http.app import create_app
+    from polly_api.open import open_door
 
     return ApiThread(create_app(open_door(settings), api_key=settings.api_key), bound)
 

@@ -54,7 +54,7 @@ def describe(ctx: typer.Context, name: Name, json: Json = False) -> None:
     found = {info.atlas: info for info in client(ctx).atlases()}
     if name not in found:
         raise NotFound(
-            "no_such_atlas",
+            "unknown_atlas",
             f"there is no atlas {name!r}",
             hint=f"the atlases are: {', '.join(found) or 'none yet'}",
         )
