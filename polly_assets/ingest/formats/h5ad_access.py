@@ -109,10 +109,9 @@ def child(group: h5py.Group, key: str) -> Node | None:
             return None
         where = f"{node.name.rstrip('/')}/{part}"
         with guarded(where):
-            link = node.get(part, getlink=True)
-            if link is None:
+            if part not in node and node.get(part, getlink=True) is None:
                 return None
-            if not isinstance(link, h5py.HardLink):
+            if node.id.links.get_info(part.encode()).type != h5py.h5l.TYPE_HARD:
                 raise BadInput(
                     "linked_element",
                     "found a soft or external link, expected the data itself",
@@ -182,26 +181,24 @@ def plain_text(value: object) -> str:
 
 def read_array(dataset: h5py.Dataset, start: int = 0, stop: int | None = None) -> npt.NDArray[Any]:
     """The values of a dataset, whole or rows start to stop, in native byte order."""
-    place = dataset.name
-    with guarded(place):
-        if dataset.external or dataset.is_virtual:
-            raise BadInput(
-                "linked_element",
-                "its values are kept in another file",
-                place=place,
-                hint="write the file anew with AnnData so that it holds all its data",
-            )
-        _check_filters(dataset)
+    with guarded(dataset.name):
+        _check_storage(dataset)
         whole = start == 0 and stop is None
         values = np.asarray(dataset[()] if whole else dataset[start:stop])
     return values if values.dtype.isnative else values.astype(values.dtype.newbyteorder("="))
 
 
-def _check_filters(dataset: h5py.Dataset) -> None:
-    if dataset.chunks is None:
-        return
+def _check_storage(dataset: h5py.Dataset) -> None:
     plan = dataset.id.get_create_plist()
-    for i in range(plan.get_nfilters()):
+    layout = plan.get_layout()
+    if layout == h5py.h5d.VIRTUAL or plan.get_external_count():
+        raise BadInput(
+            "linked_element",
+            "its values are kept in another file",
+            place=dataset.name,
+            hint="write the file anew with AnnData so that it holds all its data",
+        )
+    for i in range(plan.get_nfilters() if layout == h5py.h5d.CHUNKED else 0):
         code, _, _, name = plan.get_filter(i)
         if not h5py.h5z.filter_avail(code):
             raise BadInput(
@@ -214,7 +211,7 @@ def _check_filters(dataset: h5py.Dataset) -> None:
 
 def text_series(values: npt.NDArray[Any], place: str, findings: Findings) -> pl.Series:
     """Byte strings (fixed or variable length) as text: UTF-8, else Latin-1 with a Notice."""
-    raw = [item.encode() if isinstance(item, str) else item for item in values.tolist()]
+    raw = values.tolist()
     try:
         return pl.Series(raw, dtype=pl.Binary).cast(pl.String)
     except pl.exceptions.PolarsError:

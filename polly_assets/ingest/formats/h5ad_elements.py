@@ -31,8 +31,11 @@ from polly_assets.ingest.formats.h5ad_access import (
 )
 from polly_resources.errors import BadInput
 
-_CHUNK = 1 << 22
-"""Stored entries that are turned at once; bounds the working memory, not the result."""
+_READ = 1 << 22
+"""Stored entries read from the file at once; bounds the memory beside the result."""
+
+_SORT = 1 << 18
+"""Stored entries sorted at once: what a processor's cache holds."""
 
 _KEPT = ("float32", "float64", "int32", "int64")
 _WIDENED = {
@@ -154,7 +157,7 @@ def _conversion(
 
 
 def _sparse(group: h5py.Group, name: str, obs: int, var: int, findings: Findings) -> Matrix:
-    indptr = _integers(group, "indptr")
+    indptr = _integers(group, "indptr").astype(np.int64, copy=False)
     rows_first, shape = _layout(group, len(indptr) - 1, obs, var)
     turned = _is_turned(shape, obs, var, group.name, findings)
     major, minor = shape if rows_first else shape[::-1]
@@ -177,11 +180,11 @@ def _sparse(group: h5py.Group, name: str, obs: int, var: int, findings: Findings
     return SparseMatrix(*tidy_up, obs, name)
 
 
-def _integers(group: h5py.Group, part: str) -> Ints:
+def _integers(group: h5py.Group, part: str) -> npt.NDArray[Any]:
     dataset = group[part]
     if dataset.shape is None or len(dataset.shape) != 1 or dataset.dtype.kind not in "iu":
         raise _bad_sparse(group, part, f"found {dataset.dtype} of {dataset.shape}")
-    return read_array(dataset).astype(np.int64, copy=False)
+    return read_array(dataset)
 
 
 def _bad_sparse(group: h5py.Group, part: str, found: str) -> BadInput:
@@ -230,7 +233,7 @@ def _checked_indices(
     if len(indices) and (indices.min() < 0 or indices.max() >= minor):
         found = f"found {indices.min()} to {indices.max()} with {minor} places"
         raise _bad_sparse(group, "indices", found)
-    return indices.astype(np.int32)
+    return indices.astype(np.int32, copy=False)
 
 
 def _by_feature(
@@ -249,16 +252,26 @@ def _by_feature(
     out_indices = np.empty(len(indices), np.int32)
     out_values = np.empty(len(indices), values(0, 0).dtype)
     free = out_ptr[:-1].copy()
-    for start in range(0, len(indices), _CHUNK):
-        stop = min(start + _CHUNK, len(indices))
+    for start, found in _portions(values, len(indices), max(_SORT, features)):
+        stop = start + len(found)
         part = indices[start:stop]
         order = _stable_order(part, features)
         counts = np.bincount(part, minlength=features)
-        target = np.repeat(free - (np.cumsum(counts) - counts), counts) + np.arange(stop - start)
+        target = np.repeat(free - (np.cumsum(counts) - counts), counts) + np.arange(len(found))
         out_indices[target] = _majors(indptr, start, stop)[order]
-        out_values[target] = values(start, stop)[order]
+        out_values[target] = found[order]
         free += counts
     return out_ptr, out_indices, out_values
+
+
+def _portions(
+    values: Callable[[int, int], npt.NDArray[Any]], total: int, size: int
+) -> Iterator[tuple[int, npt.NDArray[Any]]]:
+    """All values in order, as (position, portion): read in large steps, given in small."""
+    for start in range(0, total, _READ):
+        read = values(start, min(start + _READ, total))
+        for within in range(0, len(read), size):
+            yield start + within, read[within : within + size]
 
 
 def _majors(indptr: Ints, start: int, stop: int) -> npt.NDArray[np.int32]:

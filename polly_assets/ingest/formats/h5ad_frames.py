@@ -49,8 +49,11 @@ def read_frame(
     used = set()
     for name, categories in uns_categories.items():
         codes = columns.get(name)
-        if codes is not None and codes.dtype.is_integer() and _within(codes, len(categories)):
-            columns[name] = categorical(codes.to_numpy(), categories, f"{node.name}/{name}")
+        if codes is None or not codes.dtype.is_integer():
+            continue
+        numbers = codes.to_numpy()
+        if _within(numbers, len(categories)):
+            columns[name] = categorical(numbers, categories, f"{node.name}/{name}")
             used.add(name)
     return _assemble(as_text(ids), columns, id_name, node.name), used
 
@@ -164,8 +167,8 @@ def read_column(node: Node, findings: Findings) -> pl.Series | None:
         return _group(node, findings)
     if not isinstance(node, h5py.Dataset) or node.shape is None:
         return None
-    categories = _legacy_categories(node, findings)
-    if categories is None or node.dtype.kind not in "iu":
+    categories = _legacy_categories(node, findings) if node.dtype.kind in "iu" else None
+    if categories is None:
         return plain_series(read_array(node), node.dtype, node.name, findings)
     return categorical(read_array(node), categories, node.name)
 
@@ -183,8 +186,7 @@ def _group(group: h5py.Group, findings: Findings) -> pl.Series | None:
         missing = read_array(mask).astype(bool)
         if column is None or missing.shape != (len(column),):
             return None
-        keep = pl.Series(~missing)
-        return pl.select(pl.when(keep).then(column)).to_series().alias("")
+        return column.zip_with(pl.Series(~missing), pl.Series([None], dtype=column.dtype))
     return None
 
 
@@ -229,19 +231,19 @@ def plain_series(
 
 def categorical(codes: npt.NDArray[Any], categories: pl.Series, place: str) -> pl.Series:
     """Codes and categories as text; code -1 is null."""
-    index = pl.Series(codes.astype(np.int64))
-    if not _within(index, len(categories)):
+    if not _within(codes, len(categories)):
         raise BadInput(
             "bad_categories",
             f"found codes {codes.min()} to {codes.max()}, expected -1 to {len(categories) - 1}",
             place=place,
             hint="write the file anew with AnnData",
         )
-    return as_text(categories).gather(index.replace(-1, None))
+    words = pl.concat([as_text(categories), pl.Series([None], dtype=pl.String)])
+    return words[np.where(codes == -1, len(categories), codes).astype(np.int64)]
 
 
-def _within(codes: pl.Series, categories: int) -> bool:
-    return bool(((codes >= -1) & (codes < categories)).all())
+def _within(codes: npt.NDArray[Any], categories: int) -> bool:
+    return codes.size == 0 or bool(codes.min() >= -1 and codes.max() < categories)
 
 
 def as_text(values: pl.Series) -> pl.Series:

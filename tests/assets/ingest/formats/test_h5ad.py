@@ -262,7 +262,8 @@ class TestSparse:
         x = sp.random(40, 30, 0.3, "csr", dtype="float32", random_state=2)
         with by_hand(tmp_path, (40, 30)) as file:
             store_sparse(file, x)
-        monkeypatch.setattr(h5ad_elements, "_CHUNK", 7)
+        monkeypatch.setattr(h5ad_elements, "_READ", 50)
+        monkeypatch.setattr(h5ad_elements, "_SORT", 7)
         assert np.array_equal(values(read(tmp_path / "hand.h5ad").matrices[0]), x.toarray())
 
     def test_more_features_than_16_bits(self, tmp_path):
