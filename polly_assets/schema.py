@@ -50,17 +50,17 @@ _CURATED = tuple(
 
 RAW_OBJECTS = TableSpec(
     name="raw_objects",
-    description="The landed original of each dataset, pinned by checksum.",
+    description="The landed originals, pinned by checksum.",
     columns=(
-        Column("dataset_id", TEXT, "Dataset read from the object.", False),
         Column("source", TEXT, "Landing key of the main object.", False),
         Column("sidecars", TEXTS, "Landing keys of the files that belong to it."),
         Column("fingerprint", TEXT, "SHA-256 over the main object and its sidecars.", False),
         Column("size_bytes", pa.int64(), "Size of the main object and its sidecars in bytes."),
         Column("job_id", TEXT, "Job that ingested it.", False),
-        Column("ingested_at", UTC, "When it was read.", False),
+        Column("claimed_at", UTC, "When the job's batch took it up.", False),
         SHARD,
     ),
+    key="source",
     partition_by=("shard",),
 )
 
@@ -74,12 +74,17 @@ NORMALIZED_DATASETS = TableSpec(
         Column("source", TEXT, "Landing key of the main object.", False),
         Column("fingerprint", TEXT, "SHA-256 over the main object and its sidecars.", False),
         Column("metadata", TEXT, "Dataset-level metadata under original names, as JSON.", False),
-        Column("sample_columns", TEXTS, "Original sample columns, in order.", False),
-        Column("feature_columns", TEXTS, "Original feature columns, in order.", False),
+        Column("sample_columns", TEXT, "Original sample columns and their types, as JSON.", False),
+        Column(
+            "feature_columns", TEXT, "Original feature columns and their types, as JSON.", False
+        ),
         Column("total_num_samples", pa.int64(), "Samples (cells, for single cell).", False),
         Column("total_num_features", pa.int64(), "Features.", False),
         Column("matrices", TEXTS, "Names of its matrices; empty = no matrix.", False),
         Column("notices", TEXT, "Warnings recorded while reading, as JSON.", False),
+        Column("file_failures", TEXT, "Datasets of the same file that failed, as JSON.", False),
+        Column("version", pa.int64(), "Ingests of this dataset so far, from 1.", False),
+        Column("read_seconds", pa.float64(), "Time spent reading and normalizing.", False),
         Column("ingested_at", UTC, "When it was read.", False),
         SHARD,
     ),
@@ -143,7 +148,7 @@ MATRICES = TableSpec(
     ),
     partition_by=("shard",),
     sorted_by=("dataset_id", "matrix", "block"),
-    rows_per_group=512,
+    rows_per_group=128,
 )
 
 CURATION_PASSES = TableSpec(

@@ -7,6 +7,7 @@ Keep out: anything a backend does.
 
 from __future__ import annotations
 
+import functools
 import importlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
@@ -41,8 +42,9 @@ BACKENDS: dict[tuple[str, str], Backend] = {
 }
 
 
+@functools.cache
 def open_backend(capability: str, address: str) -> object:
-    """The backend that serves the address, constructed with it.
+    """The backend that serves the address, constructed with it; one per process.
 
     Raises Misconfigured where the scheme is unknown or its library is missing.
     """
@@ -64,27 +66,38 @@ def open_backend(capability: str, address: str) -> object:
     return cast(object, cls(address))
 
 
-@dataclass(frozen=True, slots=True)
 class Backends:
-    """The capabilities of one settings object, opened."""
+    """The capabilities of one settings object, each opened on first use."""
 
-    settings: Settings
-    jobs: JobLedger
-    objects: ObjectStore
-    ontologies: OntologySource
-    query: QueryEngine
-    search: SearchIndex
-    tables: TableStore
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
 
+    @property
+    def jobs(self) -> JobLedger:
+        """The job ledger."""
+        return cast("JobLedger", open_backend("jobs", self.settings.jobs))
 
-def open_all(settings: Settings) -> Backends:
-    """Open every capability of the settings."""
-    return Backends(
-        settings=settings,
-        jobs=cast("JobLedger", open_backend("jobs", settings.jobs)),
-        objects=cast("ObjectStore", open_backend("objects", settings.objects)),
-        ontologies=cast("OntologySource", open_backend("ontologies", settings.ontologies)),
-        query=cast("QueryEngine", open_backend("query", settings.query)),
-        search=cast("SearchIndex", open_backend("search", settings.search)),
-        tables=cast("TableStore", open_backend("tables", settings.tables)),
-    )
+    @property
+    def objects(self) -> ObjectStore:
+        """The object store."""
+        return cast("ObjectStore", open_backend("objects", self.settings.objects))
+
+    @property
+    def ontologies(self) -> OntologySource:
+        """The source of ontology releases."""
+        return cast("OntologySource", open_backend("ontologies", self.settings.ontologies))
+
+    @property
+    def query(self) -> QueryEngine:
+        """The SQL engine."""
+        return cast("QueryEngine", open_backend("query", self.settings.query))
+
+    @property
+    def search(self) -> SearchIndex:
+        """The search index."""
+        return cast("SearchIndex", open_backend("search", self.settings.search))
+
+    @property
+    def tables(self) -> TableStore:
+        """The versioned tables."""
+        return cast("TableStore", open_backend("tables", self.settings.tables))

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from polly_resources.errors import Misconfigured
 
@@ -90,7 +91,7 @@ def load(
             continue
         values[field.name] = _parse(field.name, raw, type(field.default))
     for capability in CAPABILITIES:
-        values.setdefault(capability, PROFILES[name][capability].format(home=root))
+        values.setdefault(capability, PROFILES[name][capability].format(home=quote(str(root))))
     return Settings(**values)
 
 

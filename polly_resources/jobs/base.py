@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
-from polly_resources.records import Job, JobFilter, JobOutcome, JobRequest, JobStatus
+from polly_resources.records import Failure, Job, JobFilter, JobOutcome, JobRequest, JobStatus
 
 MAX_ATTEMPTS = 3
 
@@ -56,8 +56,9 @@ class JobLedger(ABC):
         """Move queued jobs to `running` under the batch; high priority, then oldest first.
 
         Jobs of one claim share one atlas and shard (those of the first job). A job whose
-        source already has a running job is left in the queue. At least
-        one job is claimed where any matches, even if it alone exceeds `max_bytes`.
+        source already has a running job is left in the queue. A job that was tried before
+        is claimed alone, so that it cannot fail its neighbours again. At least one job is
+        claimed where any matches, even if it alone exceeds `max_bytes`.
         """
 
     @abstractmethod
@@ -75,9 +76,16 @@ class JobLedger(ABC):
 
     @abstractmethod
     def requeue(
-        self, *, batch_id: str | None = None, job_ids: Sequence[str] = (), retry: bool = False
+        self,
+        *,
+        batch_id: str | None = None,
+        job_ids: Sequence[str] = (),
+        retry: bool = False,
+        error: Failure | None = None,
     ) -> list[Job]:
         """Return jobs to the queue, attempt + 1; those out of attempts become errored.
+
+        `error` says why the attempt ended, where that is known.
 
         Without arguments: every running job whose lease has expired. With `batch_id` or
         `job_ids`: those running jobs now, whatever their lease. With `retry` and

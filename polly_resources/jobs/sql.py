@@ -137,7 +137,12 @@ class SqlLedger(JobLedger):
                     _finish_file(connection, row, by_job[row["job_id"]], now)
 
     def requeue(
-        self, *, batch_id: str | None = None, job_ids: Sequence[str] = (), retry: bool = False
+        self,
+        *,
+        batch_id: str | None = None,
+        job_ids: Sequence[str] = (),
+        retry: bool = False,
+        error: Failure | None = None,
     ) -> list[Job]:
         """See `JobLedger.requeue`. Returns the jobs that moved, oldest first."""
         if retry and not job_ids:
@@ -156,7 +161,7 @@ class SqlLedger(JobLedger):
             attempts = ((r["job_id"], 1 if retry else r["attempt"] + 1) for r in again)
             queued = ((job_id, {**_EMPTY, "attempt": number}) for job_id, number in attempts)
             _move(connection, queued, JobStatus.QUEUED)
-            errored = ((r["job_id"], _lost(r, now)) for r in spent)
+            errored = ((r["job_id"], _lost(r, now, error)) for r in spent)
             _move(connection, errored, JobStatus.ERRORED)
             return _jobs(connection, sorted(row["job_id"] for row in rows))
 
@@ -188,17 +193,19 @@ def _choose(
         )
     )
     queue = (
-        select(_C.job_id, _C.atlas, _C.shard, _C.source, _C.size)
+        select(_C.job_id, _C.atlas, _C.shard, _C.source, _C.size, _C.attempt)
         .where(_C.status == JobStatus.QUEUED, *conditions, ~busy)
         .order_by(_C.rank, _C.job_id)
     )
     first = connection.execute(queue.limit(1)).first()
     if first is None:
         return []
+    if first.attempt > 1:
+        return [first.job_id]
     ids: list[str] = []
     sources: set[str] = set()
     total = 0
-    of_shard = queue.where(_C.atlas == first.atlas, _C.shard == first.shard)
+    of_shard = queue.where(_C.atlas == first.atlas, _C.shard == first.shard, _C.attempt == 1)
     with connection.execute(of_shard.execution_options(yield_per=500)) as rows:
         for row in rows:
             total += row.size
@@ -260,8 +267,8 @@ def _finish_file(
         connection.execute(insert(JOBS), added)
 
 
-def _lost(row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    failure = Failure(
+def _lost(row: Mapping[str, Any], now: datetime, error: Failure | None) -> dict[str, Any]:
+    failure = error or Failure(
         "lease_expired",
         f"attempt {row['attempt']} of {MAX_ATTEMPTS} ended without an outcome",
         file=row["source"],

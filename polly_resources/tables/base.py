@@ -49,11 +49,15 @@ class TableSpec:
 
 @dataclass(frozen=True, slots=True)
 class TableFiles:
-    """A table pinned to one version: the data files that hold it, as absolute addresses."""
+    """A table pinned to one version: the data files that hold it, as absolute addresses.
+
+    `rows` is the number of rows in these files.
+    """
 
     table: str
     version: int
     files: tuple[str, ...]
+    rows: int
 
 
 Where = Mapping[str, Sequence[Any]]
@@ -73,6 +77,8 @@ class TableStore(ABC):
         replace: Sequence[Any] | None = None,
     ) -> int:
         """Append rows, or replace all rows whose key is in `replace`; the new version.
+
+        With `replace`, every row's key must be in it, and keys without rows are removed.
 
         Creates the table where it does not exist. Raises Unavailable after repeated
         commit conflicts and BadInput for data that the schema cannot hold.

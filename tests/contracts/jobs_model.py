@@ -129,8 +129,11 @@ class LedgerMachine(RuleBasedStateMachine):
         got = self.ledger.claim(batch, "w", lease_seconds=lease, max_jobs=count)
         busy = {j.source for j in self.jobs if j.status == S.RUNNING}
         expected: list[Entry] = []
-        queued = [j for j in self.jobs if j.status == S.QUEUED]
-        for job in sorted(queued, key=lambda j: ORDER.index(j.priority)):
+        queued = [j for j in self.jobs if j.status == S.QUEUED and j.source not in busy]
+        queued.sort(key=lambda j: ORDER.index(j.priority))
+        alone = bool(queued) and queued[0].attempt > 1
+        fit = queued[:1] if alone else [j for j in queued if j.attempt == 1]
+        for job in fit:
             if job.source not in busy and len(expected) < count:
                 busy.add(job.source)
                 job.status, job.batch, job.lease = S.RUNNING, batch, self.time + lease

@@ -7,6 +7,7 @@ Keep out: the models.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -19,8 +20,14 @@ MODELS: Mapping[str, str] = {
 }
 
 
+DEFAULT_MODEL = "dictionary"
+
+
+@cache
 def open_model(name: str, ontologies: OntologySource, cache_dir: Path) -> AnnotationModel:
     """The model, reading `ontologies` and keeping what it compiles in `cache_dir`.
+
+    Loaded once per process.
 
     Raises NotFound `unknown_model`.
     """

@@ -1,0 +1,185 @@
+"""The door in this process: every operation of users, over the opened backends.
+
+Owns the order of calls behind each operation. Keep out: HTTP, terminals, and anything that
+the packages below can do themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from polly_api.base import AtlasInfo, Door, Finding
+from polly_api.doctor import examine
+from polly_assets import atlases as registry
+from polly_assets.curate.models.registry import DEFAULT_MODEL, open_model
+from polly_assets.curate.records import record_from_json, to_json
+from polly_assets.ingest import landing
+from polly_assets.publish.exports.registry import export_named
+from polly_assets.publish.load import load_dataset
+from polly_assets.schema import DATASETS, SQL_TABLES
+from polly_resources.backends import Backends
+from polly_resources.errors import Conflict, NotFound
+from polly_resources.records import (
+    Job,
+    JobAction,
+    JobFilter,
+    JobRequest,
+    JobStatus,
+    Priority,
+    SearchAnswer,
+    SearchRequest,
+)
+from polly_resources.settings import Settings
+
+
+class LocalDoor(Door):
+    """Works on the backends of its settings, which are opened on first use."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._backends = Backends(settings)
+
+    def sql(self, query: str, *, max_rows: int | None = None) -> pa.Table:
+        """See `Door.sql`."""
+        raise NotImplementedError
+
+    def search(self, atlas: str, request: SearchRequest) -> SearchAnswer:
+        """See `Door.search`."""
+        registry.get(self._backends.tables, atlas)
+        return self._backends.search.search(atlas, request)
+
+    def submit(
+        self, paths: Sequence[Path], atlas: str, *, priority: Priority = Priority.MEDIUM
+    ) -> list[Job]:
+        """See `Door.submit`. The atlas is created where it does not exist."""
+        backends = self._backends
+        landing.collect(paths)
+        known = registry.get_or_create(backends.tables, atlas)
+        return backends.jobs.submit(landing.land(backends.objects, known, paths, priority))
+
+    def wait(
+        self,
+        job_ids: Sequence[str],
+        on_change: Callable[[Sequence[Job]], None] | None = None,
+    ) -> list[Job]:
+        """See `Door.wait`. Works on the jobs in this process."""
+        if all(job.status == JobStatus.UNCHANGED for job in self._named(job_ids)):
+            return self._named(job_ids)
+        from polly_assets.runs import process
+
+        return process(self._backends, job_ids, on_change)
+
+    def jobs(self, filter: JobFilter) -> list[Job]:
+        """See `Door.jobs`."""
+        return self._backends.jobs.find(filter)
+
+    def retry(self, job_ids: Sequence[str]) -> list[Job]:
+        """See `Door.retry`."""
+        jobs = self._named(job_ids)
+        fine = [job.job_id for job in jobs if job.status != JobStatus.ERRORED]
+        if fine:
+            raise Conflict(
+                "not_errored",
+                f"only errored jobs can be retried; not so: {', '.join(fine)}",
+                hint="list them: polly jobs --status errored",
+            )
+        return self._backends.jobs.requeue(job_ids=job_ids, retry=True)
+
+    def _named(self, job_ids: Sequence[str]) -> list[Job]:
+        found = self._backends.jobs.find(JobFilter(job_ids=list(job_ids), limit=1_000_000))
+        by_id = {job.job_id: job for job in found}
+        unknown = sorted(set(job_ids) - set(by_id))
+        if unknown:
+            raise NotFound(
+                "unknown_job", f"no such job: {', '.join(unknown)}", hint="list them: polly jobs"
+            )
+        return [by_id[job_id] for job_id in job_ids]
+
+    def delete(self, atlas: str, dataset_ids: Sequence[str]) -> list[Job]:
+        """See `Door.delete`."""
+        known = registry.get(self._backends.tables, atlas)
+        name = f"{atlas}/{DATASETS.name}"
+        held: dict[str, dict[str, Any]] = {}
+        if self._backends.tables.version(name) is not None:
+            rows = self._backends.tables.read(
+                name,
+                columns=["dataset_id", "key", "fingerprint"],
+                where={"dataset_id": list(dataset_ids)},
+            )
+            held = {row["dataset_id"]: row for row in rows.to_pylist()}
+        unknown = sorted(set(dataset_ids) - set(held))
+        if unknown:
+            raise NotFound(
+                "unknown_dataset",
+                f"atlas {atlas} has no dataset {', '.join(unknown)}",
+                hint=f"list them: polly sql 'SELECT dataset_id FROM {atlas}.datasets'",
+            )
+        requests = [
+            JobRequest(
+                atlas=atlas,
+                shard=known.shard_of(dataset_id),
+                action=JobAction.DELETE,
+                source=held[dataset_id]["key"],
+                dataset_id=dataset_id,
+                fingerprint=held[dataset_id]["fingerprint"],
+                priority=Priority.HIGH,
+            )
+            for dataset_id in dict.fromkeys(dataset_ids)
+        ]
+        return self._backends.jobs.submit(requests)
+
+    def create_atlas(self, atlas: str, *, description: str = "", shards: int = 1) -> AtlasInfo:
+        """See `Door.create_atlas`."""
+        created = registry.create(self._backends.tables, atlas, description, shards)
+        from polly_assets.runs import register_partitions
+
+        register_partitions(self._settings, created)
+        return self._info(created)
+
+    def atlases(self) -> list[AtlasInfo]:
+        """See `Door.atlases`."""
+        return [self._info(atlas) for atlas in registry.listed(self._backends.tables)]
+
+    def _info(self, atlas: registry.Atlas) -> AtlasInfo:
+        counts = {spec.name: self._count(f"{atlas.name}/{spec.name}") for spec in SQL_TABLES}
+        return AtlasInfo(
+            atlas=atlas.name,
+            description=atlas.description,
+            shards=atlas.shards,
+            created_at=atlas.created_at.isoformat(),
+            datasets=counts["datasets"],
+            samples=counts["samples"],
+            tables=counts,
+        )
+
+    def _count(self, table: str) -> int:
+        tables = self._backends.tables
+        if tables.version(table) is None:
+            return 0
+        return tables.files(table).rows
+
+    def export(self, atlas: str, dataset_id: str, format: str, out: Path) -> Path:
+        """See `Door.export`."""
+        export = export_named(format)
+        registry.get(self._backends.tables, atlas)
+        export.write(load_dataset(self._backends.tables, atlas, dataset_id), out)
+        return out
+
+    def gene(self, gene: str, atlas: str) -> pa.Table:
+        """See `Door.gene`."""
+        raise NotImplementedError
+
+    def curate(self, records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """See `Door.curate`."""
+        parsed = [record_from_json(record) for record in records]
+        cache = self._settings.home / "models"
+        model = open_model(DEFAULT_MODEL, self._backends.ontologies, cache)
+        return [to_json(curated) for curated in model.annotate(parsed)]
+
+    def doctor(self) -> list[Finding]:
+        """See `Door.doctor`."""
+        return examine(self._settings)

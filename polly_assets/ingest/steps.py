@@ -1,0 +1,308 @@
+"""The raw and normalized layers of a batch, without an orchestrator.
+
+Owns what happens to a claimed job until its rows are stored: pinning, reading in
+parallel, conflict rules, writing. Keep out: formats, curation, Dagster.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+
+from polly_assets.genes import GeneIndex
+from polly_assets.ingest import landing
+from polly_assets.ingest.formats import text
+from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Source
+from polly_assets.ingest.formats.registry import reader_for
+from polly_assets.ingest.normalize import (
+    Origin,
+    dataset_row,
+    feature_rows,
+    matrix_rows,
+    sample_rows,
+)
+from polly_assets.removal import remove
+from polly_assets.schema import (
+    FEATURES,
+    MATRICES,
+    NORMALIZED_DATASETS,
+    NORMALIZED_SAMPLES,
+    RAW_OBJECTS,
+)
+from polly_assets.work import Work
+from polly_resources.errors import BadInput, PollyError, Transient
+from polly_resources.objects.base import ObjectStore
+from polly_resources.records import Job, JobAction, JobOutcome, JobStatus
+from polly_resources.tables.base import TableSpec
+
+LOG = logging.getLogger(__name__)
+
+FLUSH_BYTES = 128 * 1024 * 1024
+"""Rows held in memory before they are committed."""
+
+_WRITE_ORDER = (MATRICES, FEATURES, NORMALIZED_SAMPLES, NORMALIZED_DATASETS)
+
+
+@dataclass(slots=True)
+class Report:
+    """What a step did, for the orchestrator's metadata."""
+
+    jobs: int = 0
+    datasets: int = 0
+    samples: int = 0
+    removed: int = 0
+    bytes: int = 0
+    failed: list[str] = field(default_factory=list)
+
+
+def raw(work: Work, jobs: Sequence[Job]) -> Report:
+    """Carry out deletions; pin the landed objects of the ingest jobs."""
+    report = Report(jobs=len(jobs))
+    doomed = [job for job in jobs if job.action == JobAction.DELETE]
+    remove(work.tables, work.search, work.atlas.name, [job.dataset_id for job in doomed])
+    report.removed = len(doomed)
+    outcomes = [JobOutcome(job.job_id, job.dataset_id, JobStatus.DELETED) for job in doomed]
+    ingests = [job for job in jobs if job.action == JobAction.INGEST]
+    at = landing.landed(work.objects, [job.source for job in ingests])
+    rows = []
+    for job in ingests:
+        try:
+            rows.append(_pin(job, work.objects, at.get(job.source)))
+            report.bytes += rows[-1]["size_bytes"]
+        except PollyError as error:
+            outcomes.append(_errored(job, job.dataset_id, error))
+            report.failed.append(job.dataset_id)
+    if rows:
+        table = pa.Table.from_pylist(rows, schema=RAW_OBJECTS.schema())
+        work.replace(RAW_OBJECTS, table, [row["source"] for row in rows])
+    work.ledger.finish(work.batch_id, outcomes)
+    return report
+
+
+def _pin(job: Job, objects: ObjectStore, at: landing.Landed | None) -> dict[str, Any]:
+    if at is None:
+        raise BadInput(
+            "source_vanished",
+            "the landed file is gone",
+            file=_shown(job),
+            hint="ingest the file again",
+        )
+    if at.etag != job.etag and landing.fingerprint(objects, at) != job.fingerprint:
+        raise BadInput(
+            "changed_since_queued",
+            "the landed file is not the one that was queued",
+            file=_shown(job),
+            hint="it was replaced meanwhile; its newer version is ingested by its own job",
+        )
+    return {
+        "source": job.source,
+        "sidecars": sorted(at.sidecars.values()),
+        "fingerprint": job.fingerprint,
+        "size_bytes": at.size,
+        "job_id": job.job_id,
+        "claimed_at": datetime.now(UTC),
+        "shard": job.shard,
+    }
+
+
+def normalized(
+    work: Work,
+    jobs: Sequence[Job],
+    genes: GeneIndex,
+    *,
+    workers: int,
+    on_read: Callable[[Job], None] = lambda job: None,
+) -> Report:
+    """Read every ingest job's file and store its datasets; failures end their job alone."""
+    ingests = [job for job in jobs if job.action == JobAction.INGEST]
+    report = Report(jobs=len(ingests))
+    sink = _Sink(work, genes)
+    owned = _Ownership(work)
+    outcomes: list[JobOutcome] = []
+    at = landing.landed(work.objects, [job.source for job in ingests])
+    sidecars = {source: found.sidecars for source, found in at.items()}
+    for job, found in _read_all(ingests, work.objects, sidecars, workers):
+        good, failed = owned.admit(job, found)
+        for parsed, seconds in good:
+            sink.add(parsed, owned.origin(job, parsed, failed), seconds)
+            report.datasets += 1
+            report.samples += parsed.samples.height
+        report.failed += [f.dataset_id for f in failed]
+        if not good:
+            outcomes += [_errored(job, f.dataset_id, f.error) for f in failed]
+        on_read(job)
+    sink.flush()
+    remove(work.tables, work.search, work.atlas.name, owned.stale())
+    work.ledger.finish(work.batch_id, outcomes)
+    return report
+
+
+Found = list[tuple[ParsedDataset | FailedDataset, float]]
+
+
+def _read_all(
+    jobs: Sequence[Job],
+    objects: ObjectStore,
+    sidecars: Mapping[str, Mapping[str, str]],
+    workers: int,
+) -> Iterator[tuple[Job, Found]]:
+    """Read files in parallel, in order, at most `workers` ahead of the writer."""
+    waiting: deque[tuple[Job, Future[Found]]] = deque()
+    with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="read") as pool:
+        for job in jobs:
+            waiting.append((job, pool.submit(read, job, objects, sidecars.get(job.source, {}))))
+            if len(waiting) > workers:
+                done, future = waiting.popleft()
+                yield done, future.result()
+        while waiting:
+            done, future = waiting.popleft()
+            yield done, future.result()
+
+
+def read(job: Job, objects: ObjectStore, sidecars: Mapping[str, str]) -> Found:
+    """The datasets of a job's file with the seconds each took; never raises BadInput."""
+    found: Found = []
+    name = _shown(job)
+    began = time.perf_counter()
+    try:
+        with ExitStack() as stack:
+            path = stack.enter_context(objects.local(job.source))
+            beside = {s: stack.enter_context(objects.local(k)) for s, k in sidecars.items()}
+            reader = reader_for(name.lower(), text.head(path))
+            for item in reader.read(Source(path, name, beside)):
+                now = time.perf_counter()
+                found.append((item, now - began))
+                began = now
+    except Transient:
+        raise
+    except PollyError as error:
+        found.append((FailedDataset(job.dataset_id, error), time.perf_counter() - began))
+    except Exception as error:
+        LOG.exception("reading %s failed", name)
+        found.append((FailedDataset(job.dataset_id, _internal(name, error)), 0.0))
+    return found
+
+
+def _internal(name: str, error: Exception) -> BadInput:
+    return BadInput(
+        "internal_error",
+        f"the reader failed on this file ({type(error).__name__}: {error})",
+        file=name,
+        hint="this is a defect of the platform: report it with the file",
+    )
+
+
+class _Ownership:
+    """Which source owns which dataset id, before and within the batch."""
+
+    def __init__(self, work: Work) -> None:
+        self._atlas = work.atlas
+        self._now = datetime.now(UTC)
+        self._seen: dict[str, str] = {}
+        rows = work.read(NORMALIZED_DATASETS, ["dataset_id", "source", "version"]).to_pylist()
+        self._before = {r["dataset_id"]: (r["source"], r["version"]) for r in rows}
+
+    def admit(
+        self, job: Job, found: Found
+    ) -> tuple[list[tuple[ParsedDataset, float]], list[FailedDataset]]:
+        """The datasets that this job may write, and those it may not or cannot."""
+        good: list[tuple[ParsedDataset, float]] = []
+        failed: list[FailedDataset] = []
+        for item, seconds in found:
+            if isinstance(item, FailedDataset):
+                failed.append(item)
+                continue
+            before = self._before.get(item.dataset_id, (job.source, 0))[0]
+            other = self._seen.get(item.dataset_id, before)
+            if other != job.source:
+                failed.append(FailedDataset(item.dataset_id, _taken(job, item.dataset_id, other)))
+                continue
+            self._seen[item.dataset_id] = job.source
+            good.append((item, seconds))
+        return good, failed
+
+    def origin(self, job: Job, parsed: ParsedDataset, failed: list[FailedDataset]) -> Origin:
+        """The provenance of an admitted dataset."""
+        return Origin(
+            source=job.source,
+            fingerprint=job.fingerprint,
+            shard=self._atlas.shard_of(parsed.dataset_id),
+            version=self._before.get(parsed.dataset_id, ("", 0))[1] + 1,
+            ingested_at=self._now,
+            file_failures=tuple(failed),
+        )
+
+    def stale(self) -> list[str]:
+        """Datasets that a rewritten source held before and holds no longer."""
+        rewritten = set(self._seen.values())
+        return sorted(
+            dataset_id
+            for dataset_id, (source, _) in self._before.items()
+            if source in rewritten and dataset_id not in self._seen
+        )
+
+
+class _Sink:
+    """Collects rows and commits them in whole datasets, the dataset row last."""
+
+    def __init__(self, work: Work, genes: GeneIndex) -> None:
+        self._work, self._genes = work, genes
+        self._rows: dict[str, list[pa.Table]] = {spec.name: [] for spec in _WRITE_ORDER}
+        self._ids: list[str] = []
+        self._bytes = 0
+
+    def add(self, parsed: ParsedDataset, origin: Origin, seconds: float) -> None:
+        began = time.perf_counter()
+        for matrix in parsed.matrices:
+            for rows in matrix_rows(parsed.dataset_id, matrix, origin.shard):
+                self._keep(MATRICES, rows)
+        self._keep(FEATURES, feature_rows(parsed, origin.shard, self._genes))
+        self._keep(NORMALIZED_SAMPLES, sample_rows(parsed, origin.shard))
+        seconds += time.perf_counter() - began
+        self._keep(NORMALIZED_DATASETS, dataset_row(parsed, origin, seconds))
+        self._ids.append(parsed.dataset_id)
+        if self._bytes >= FLUSH_BYTES:
+            self.flush()
+
+    def _keep(self, spec: TableSpec, rows: pa.Table) -> None:
+        self._rows[spec.name].append(rows)
+        self._bytes += rows.nbytes
+
+    def flush(self) -> None:
+        if not self._ids:
+            return
+        for spec in _WRITE_ORDER:
+            pieces = self._rows[spec.name]
+            rows = pa.concat_tables(pieces) if pieces else spec.schema().empty_table()
+            self._work.replace(spec, rows, self._ids)
+            pieces.clear()
+        self._ids, self._bytes = [], 0
+
+
+def _taken(job: Job, dataset_id: str, other: str) -> BadInput:
+    return BadInput(
+        "dataset_id_taken",
+        f"dataset {dataset_id} comes from {other.split('/', 2)[-1]} already",
+        file=_shown(job),
+        hint="delete that dataset first, or give this file its own dataset_id in a JSON sidecar",
+    )
+
+
+def _errored(job: Job, dataset_id: str, error: PollyError) -> JobOutcome:
+    failure = error.failure()
+    shown = failure if failure.file else replace(failure, file=_shown(job))
+    return JobOutcome(job.job_id, dataset_id, JobStatus.ERRORED, error=shown)
+
+
+def _shown(job: Job) -> str:
+    """The name that the user knows the file by: its path below the landing folder."""
+    return job.source.split("/", 2)[-1]

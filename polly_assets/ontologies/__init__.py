@@ -1,0 +1,1 @@
+"""Ontology releases as tables."""

@@ -1,0 +1,111 @@
+"""Published datasets and samples become search documents.
+
+Owns what of a dataset can be found by words and what can be filtered or counted.
+Keep out: the search engine.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Protocol
+
+from polly_assets.schema import TERM_FIELDS
+from polly_resources.records import SearchDocument
+
+FACETS = (
+    *(f"curated_{name}" for name in TERM_FIELDS),
+    "curated_sex",
+    "curated_sample_type",
+    "data_type",
+    "dataset_source",
+    "file_type",
+    "platform",
+    "year",
+)
+"""What `--filter` and `--facet` accept."""
+
+STORED = (
+    "title",
+    "data_type",
+    "total_num_samples",
+    "total_num_features",
+    "curated_disease",
+    "curated_tissue",
+    "curated_organism",
+    "data_table_name",
+)
+"""Columns returned with each hit."""
+
+MAX_TEXT = 200_000
+"""Characters of free text indexed per dataset."""
+
+
+class Concepts(Protocol):
+    """What the search index wants to know of a term."""
+
+    def synonyms(self, curie: str) -> list[str]:
+        """Other names of the term."""
+
+    def ancestor_labels(self, curie: str) -> list[str]:
+        """Labels of the broader terms."""
+
+
+def document(
+    dataset: Mapping[str, Any], samples: Iterable[Mapping[str, Any]], concepts: Concepts
+) -> SearchDocument:
+    """The document of one `datasets` row with its `samples` rows."""
+    rows = list(samples)
+    words = [
+        dataset[c] for c in ("description", "summary", "overall_design", "author", "publication")
+    ]
+    words += [text for row in rows for text in _sample_words(row)]
+    return SearchDocument(
+        dataset_id=dataset["dataset_id"],
+        title=dataset["title"] or dataset["dataset_id"],
+        text=_joined([*words, *_strings(json.loads(dataset["metadata"]))]),
+        concepts=_joined(_concept_words(dataset, concepts)),
+        facets=_facets(dataset, rows),
+        stored={name: dataset[name] for name in STORED},
+    )
+
+
+def _sample_words(row: Mapping[str, Any]) -> Iterator[str]:
+    yield row["sample_id"]
+    yield from _strings(json.loads(row["metadata"]))
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _strings(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _strings(item)
+
+
+def _concept_words(dataset: Mapping[str, Any], concepts: Concepts) -> Iterator[str]:
+    for name in TERM_FIELDS:
+        yield from dataset[f"curated_{name}"] or ()
+        for curie in dataset[f"curated_{name}_curie"] or ():
+            yield from concepts.synonyms(curie)
+            yield from concepts.ancestor_labels(curie)
+
+
+def _facets(dataset: Mapping[str, Any], samples: list[Mapping[str, Any]]) -> dict[str, list[str]]:
+    facets: dict[str, list[str]] = {}
+    for name in FACETS:
+        value = dataset.get(name)
+        values = value if isinstance(value, list) else [] if value is None else [str(value)]
+        if name in ("curated_sex", "curated_sample_type"):
+            values = sorted({row[name] for row in samples if row[name]})
+        if values:
+            facets[name] = list(values)
+    return facets
+
+
+def _joined(words: Iterable[str | None]) -> str:
+    """Each wording once, in order: samples of a study repeat each other."""
+    return "\n".join(dict.fromkeys(word for word in words if word))[:MAX_TEXT]

@@ -1,0 +1,138 @@
+"""Stored tables back into one dataset, as it was read, with its curation.
+
+Owns the way back: metadata under original names and types, matrices bit for bit.
+Keep out: file formats of exports.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+
+from polly_assets.publish.blocks import assemble
+from polly_assets.publish.content import DatasetContent
+from polly_assets.schema import (
+    DATASETS,
+    FEATURES,
+    MATRICES,
+    NORMALIZED_DATASETS,
+    SAMPLES,
+)
+from polly_resources.errors import NotFound
+from polly_resources.tables.base import TableSpec, TableStore
+
+_TYPES: Mapping[str, pl.DataType] = {
+    str(kind): kind
+    for kind in (
+        pl.Boolean(),
+        pl.Int8(),
+        pl.Int16(),
+        pl.Int32(),
+        pl.Int64(),
+        pl.UInt8(),
+        pl.UInt16(),
+        pl.UInt32(),
+        pl.UInt64(),
+        pl.Float32(),
+        pl.Float64(),
+        pl.List(pl.String()),
+    )
+}
+_PROVENANCE = ("dataset_id", "src_repo", "version", "file_type", "key", "fingerprint", "ingested_at")
+
+
+def load_dataset(tables: TableStore, atlas: str, dataset_id: str) -> DatasetContent:
+    """The whole dataset. Raises NotFound."""
+    record = _one(tables, atlas, NORMALIZED_DATASETS, dataset_id)
+    published = _one(tables, atlas, DATASETS, dataset_id)
+    samples = _rows(tables, atlas, SAMPLES, dataset_id, "sample_index")
+    features = _rows(tables, atlas, FEATURES, dataset_id, "feature_index")
+    curated = [c for c in samples.columns if c.startswith("curated_")]
+    return DatasetContent(
+        atlas=atlas,
+        dataset_id=dataset_id,
+        metadata=json.loads(record["metadata"]),
+        curated={
+            name: value
+            for name, value in published.items()
+            if name in _PROVENANCE or name.startswith("curated_")
+        },
+        samples=_restored(samples, "sample_id", record["sample_columns"], curated),
+        features=_restored(
+            features, "feature_id", record["feature_columns"], ["symbol", "curie"]
+        ),
+        matrices=_matrices(tables, atlas, dataset_id, record["matrices"]),
+    )
+
+
+def _one(tables: TableStore, atlas: str, spec: TableSpec, dataset_id: str) -> dict[str, Any]:
+    name = f"{atlas}/{spec.name}"
+    found = tables.version(name) is not None and tables.read(
+        name, where={"dataset_id": [dataset_id]}
+    ).to_pylist()
+    if not found:
+        raise NotFound(
+            "unknown_dataset",
+            f"atlas {atlas} has no dataset {dataset_id!r}",
+            hint=f"list them: SELECT dataset_id FROM {atlas}.datasets",
+        )
+    return dict(found[0])
+
+
+def _rows(
+    tables: TableStore, atlas: str, spec: TableSpec, dataset_id: str, order: str
+) -> pl.DataFrame:
+    rows = tables.read(f"{atlas}/{spec.name}", where={"src_dataset_id": [dataset_id]})
+    return pl.DataFrame(rows).sort(order)
+
+
+def _restored(
+    frame: pl.DataFrame, key: str, columns_json: str, added: list[str]
+) -> pl.DataFrame:
+    """The key, the file's own columns with their own types, then the added columns."""
+    kinds = json.loads(columns_json)
+    own = _decoded(frame["metadata"], kinds)
+    taken = {key, *own.columns}
+    extra = [frame[name].alias(_free(name, taken)) for name in added]
+    return pl.DataFrame([frame[key], *own.get_columns(), *extra])
+
+
+def _decoded(texts: pl.Series, kinds: Mapping[str, str]) -> pl.DataFrame:
+    if not kinds:
+        return pl.DataFrame()
+    stored = {name: _stored_type(kind) for name, kind in kinds.items()}
+    frame = texts.str.json_decode(pl.Struct(stored)).struct.unnest()
+    wanted = [
+        pl.col(name).cast(_TYPES[kind]) for name, kind in kinds.items() if kind in _TYPES
+    ]
+    return frame.with_columns(wanted)
+
+
+def _stored_type(kind: str) -> pl.DataType:
+    """How `normalize` wrote a column into JSON: numbers wide, the rest as text."""
+    known = _TYPES.get(kind, pl.String())
+    if known.is_float():
+        return pl.Float64()
+    return known
+
+
+def _free(name: str, taken: set[str]) -> str:
+    return name if name not in taken else f"{name}.curated"
+
+
+def _matrices(
+    tables: TableStore, atlas: str, dataset_id: str, names: list[str]
+) -> dict[str, Any]:
+    if not names:
+        return {}
+    where = {"dataset_id": [dataset_id]}
+    blocks = tables.read(f"{atlas}/{MATRICES.name}", where=where)
+    return {name: assemble(_named(blocks, name)).content() for name in names}
+
+
+def _named(blocks: pa.Table, name: str) -> pa.Table:
+    return blocks.filter(pa.compute.equal(blocks["matrix"], name))

@@ -1,0 +1,172 @@
+"""The indexed layer of a batch: what users query, made from the layers below.
+
+Owns `datasets`, `samples`, `measurements` and the search index of the datasets a batch
+concerns, and the end of its jobs. Keep out: how values were curated; Dagster.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+
+from polly_assets.atlases import Atlas
+from polly_assets.publish import curated_columns
+from polly_assets.publish.describe import dataset_columns, sample_columns
+from polly_assets.publish.documents import Concepts, document
+from polly_assets.schema import (
+    ANNOTATIONS,
+    DATASETS,
+    NORMALIZED_SAMPLES,
+    SAMPLES,
+    SINGLE_CELL,
+)
+from polly_assets.work import Work
+from polly_resources.records import Failure, JobOutcome, JobStatus, Notice
+from polly_resources.tables.base import TableSpec
+
+
+def published(work: Work, datasets: Sequence[dict[str, Any]], objects_address: str) -> int:
+    """Write the `datasets` and `samples` rows of these `normalized_datasets`; samples written."""
+    ids = [row["dataset_id"] for row in datasets]
+    if not ids:
+        return 0
+    annotations = pl.DataFrame(work.read(ANNOTATIONS, where={"dataset_id": ids}))
+    samples = _sample_frame(work, ids)
+    curated = curated_columns.for_samples(samples, annotations)
+    curated = curated.rename({"dataset_id": "src_dataset_id"})
+    _write(work, SAMPLES, curated, ids)
+    own = pl.DataFrame(
+        [_dataset_row(row, work.atlas, objects_address) for row in datasets],
+        infer_schema_length=None,
+        schema_overrides=dict.fromkeys(_TEXT_COLUMNS, pl.String) | {"year": pl.Int32},
+    )
+    _write(work, DATASETS, curated_columns.for_datasets(own, annotations), ids)
+    return curated.height
+
+
+_TEXT_COLUMNS = tuple(
+    c.name for c in DATASETS.columns if str(c.type) == "string" and not c.name.startswith("curated")
+)
+
+
+def _sample_frame(work: Work, ids: list[str]) -> pl.DataFrame:
+    rows = work.read(NORMALIZED_SAMPLES, where={"src_dataset_id": ids})
+    frame = pl.DataFrame(rows).sort("src_dataset_id", "sample_index")
+    described = [sample_columns(json.loads(text)) for text in frame["metadata"]]
+    extra = pl.DataFrame(
+        described, schema=dict.fromkeys(("title", "source_name", "description"), pl.String)
+    )
+    return (
+        frame.hstack(extra)
+        .with_columns(name=pl.col("sample_id"))
+        .rename({"src_dataset_id": "dataset_id"})
+    )
+
+
+def _write(work: Work, spec: TableSpec, frame: pl.DataFrame, ids: list[str]) -> None:
+    schema = spec.schema()
+    rows = frame.select(schema.names).to_arrow().cast(schema)
+    work.replace(spec, rows, ids)
+
+
+def _dataset_row(row: dict[str, Any], atlas: Atlas, objects_address: str) -> dict[str, Any]:
+    dataset_id = row["dataset_id"]
+    has_matrix = bool(row["matrices"])
+    cells = row["data_type"] == SINGLE_CELL
+    described = dataset_columns(json.loads(row["metadata"]))
+    return {
+        **described,
+        "dataset_id": dataset_id,
+        "src_dataset_id": described["src_dataset_id"] or dataset_id,
+        "src_repo": atlas.name,
+        "data_type": row["data_type"],
+        "total_num_samples": row["total_num_samples"],
+        "total_num_features": row["total_num_features"],
+        "total_num_cells": row["total_num_samples"] if cells else None,
+        "data_matrix_available": has_matrix,
+        "data_table_name": f"{atlas.name}__{dataset_id}".lower() if has_matrix else None,
+        "version": row["version"],
+        "is_current": True,
+        "timestamp_": int(row["ingested_at"].timestamp() * 1000),
+        "key": row["source"],
+        "file_type": row["format"],
+        "src_uri": f"{objects_address.rstrip('/')}/{row['source']}",
+        "fingerprint": row["fingerprint"],
+        "metadata": row["metadata"],
+        "ingested_at": row["ingested_at"],
+        "shard": row["shard"],
+    }
+
+
+def indexed(work: Work, datasets: Sequence[dict[str, Any]], concepts: Concepts) -> int:
+    """Put the documents of these datasets into the search index; how many."""
+    ids = [row["dataset_id"] for row in datasets]
+    if not ids:
+        return 0
+    rows = work.read(DATASETS, where={"dataset_id": ids}).to_pylist()
+    samples = _samples_by_dataset(work, rows)
+    work.search.put(
+        work.atlas.name, [document(r, samples.get(r["dataset_id"], []), concepts) for r in rows]
+    )
+    return len(rows)
+
+
+CELLS_INDEXED = 1_000
+"""Cells of a single-cell dataset whose words are searched; they repeat each other."""
+
+
+def _samples_by_dataset(
+    work: Work, datasets: list[dict[str, Any]]
+) -> dict[str, list[dict[str, Any]]]:
+    ids = [row["dataset_id"] for row in datasets]
+    rows = work.read(
+        SAMPLES,
+        [
+            "src_dataset_id",
+            "sample_index",
+            "sample_id",
+            "metadata",
+            "curated_sex",
+            "curated_sample_type",
+        ],
+        where={"src_dataset_id": ids},
+    )
+    frame = pl.DataFrame(rows).sort("src_dataset_id", "sample_index")
+    cells = [row["dataset_id"] for row in datasets if row["total_num_cells"] is not None]
+    few = frame.filter(
+        ~pl.col("src_dataset_id").is_in(cells) | (pl.col("sample_index") < CELLS_INDEXED)
+    )
+    parts = few.partition_by("src_dataset_id", as_dict=True)
+    return {str(key[0]): part.to_dicts() for key, part in parts.items()}
+
+
+def outcomes(datasets: Sequence[dict[str, Any]]) -> list[JobOutcome]:
+    """How the jobs of these `normalized_datasets` rows (with `job_id`) ended."""
+    ended: list[JobOutcome] = []
+    told: set[str] = set()
+    for row in datasets:
+        ended.append(
+            JobOutcome(
+                job_id=row["job_id"],
+                dataset_id=row["dataset_id"],
+                status=JobStatus.SUCCEEDED,
+                format=row["format"],
+                samples=row["total_num_samples"],
+                features=row["total_num_features"],
+                seconds=row["read_seconds"],
+                warnings=tuple(Notice(**notice) for notice in json.loads(row["notices"])),
+            )
+        )
+        if row["job_id"] not in told:
+            told.add(row["job_id"])
+            for failed in json.loads(row["file_failures"]):
+                dataset_id = failed.pop("dataset_id")
+                ended.append(
+                    JobOutcome(
+                        row["job_id"], dataset_id, JobStatus.ERRORED, error=Failure(**failed)
+                    )
+                )
+    return ended

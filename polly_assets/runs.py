@@ -1,0 +1,145 @@
+"""Running batches in this process, and preparing the folder of an instance.
+
+Owns the bridge from plain callers (the door, a CI job) to Dagster: what runs here appears
+in the UI like any other run. Keep out: deciding what to ingest.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.resources import files
+from typing import Any
+
+import dagster as dg
+
+from polly_assets import atlases, batches
+from polly_assets.automation import INGEST, ONTOLOGIES
+from polly_assets.definitions import build
+from polly_assets.partitions import BATCH_TAG, SHARD_PARTITIONS, SHARD_TAG
+from polly_resources.backends import Backends
+from polly_resources.errors import NotFound
+from polly_resources.records import Job, JobFilter, JobStatus
+from polly_resources.settings import Settings
+
+LOG = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.25
+PENDING = (JobStatus.QUEUED, JobStatus.RUNNING)
+_QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+OnChange = Callable[[Sequence[Job]], None]
+
+
+def prepare_home(settings: Settings) -> None:
+    """Make the instance folder with its `dagster.yaml`; an existing one is left alone."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    target = settings.home / "dagster.yaml"
+    if not target.exists():
+        text = files("polly_assets").joinpath("dagster.yaml").read_text()
+        target.write_text(text)
+
+
+def process(
+    backends: Backends, job_ids: Sequence[str], on_change: OnChange | None = None
+) -> list[Job]:
+    """Work in this process until these jobs have ended; the jobs that came of them.
+
+    Jobs that another worker holds are waited for. Jobs are the caller's in the sense that
+    only they are claimed here, whatever else is queued.
+    """
+    ledger = backends.jobs
+    with _watching(backends, job_ids, on_change):
+        while True:
+            jobs = family(backends, job_ids)
+            if not any(job.status in PENDING for job in jobs):
+                return jobs
+            batches.release_dead(ledger)
+            batch_id = batches.new_batch_id()
+            mine = JobFilter(job_ids=list(job_ids))
+            claimed = batches.claim(ledger, backends.settings, batch_id, filter=mine)
+            if claimed:
+                run_batch(backends.settings, batch_id, claimed[0].atlas, claimed[0].shard)
+            else:
+                time.sleep(POLL_SECONDS)
+
+
+def family(backends: Backends, job_ids: Sequence[str]) -> list[Job]:
+    """The jobs, and those of further datasets found in the same files. Raises NotFound."""
+    jobs = backends.jobs.find(JobFilter(job_ids=list(job_ids), limit=1_000_000))
+    unknown = set(job_ids) - {job.job_id for job in jobs}
+    if unknown:
+        raise NotFound("unknown_job", f"no such job: {', '.join(sorted(unknown))}")
+    known = {(job.batch_id, job.source): job for job in jobs if job.batch_id}
+    for batch_id in sorted({str(job.batch_id) for job in jobs if job.batch_id}):
+        for job in backends.jobs.find(JobFilter(batch_id=batch_id, limit=1_000_000)):
+            if (job.batch_id, job.source) in known and job not in jobs:
+                jobs.append(job)
+    return sorted(jobs, key=lambda job: job.job_id)
+
+
+def run_batch(settings: Settings, batch_id: str, atlas: str, shard: int) -> bool:
+    """Run the pipeline over a claimed batch, in this process; whether it succeeded."""
+    prepare_home(settings)
+    key = atlases.partition_key(atlas, shard)
+    job = build(settings).resolve_job_def(INGEST.name)
+    with dg.DagsterInstance.from_config(str(settings.home)) as instance:
+        instance.add_dynamic_partitions(SHARD_PARTITIONS, [key])
+        result = job.execute_in_process(
+            instance=instance,
+            partition_key=key,
+            tags={BATCH_TAG: batch_id, SHARD_TAG: key},
+            run_config=_QUIET,
+            raise_on_error=False,
+        )
+    return result.success
+
+
+def load_ontologies(settings: Settings) -> bool:
+    """Load every installed ontology release into the `ontology` tables; whether it succeeded."""
+    prepare_home(settings)
+    job = build(settings).resolve_job_def(ONTOLOGIES.name)
+    with dg.DagsterInstance.from_config(str(settings.home)) as instance:
+        return job.execute_in_process(
+            instance=instance, run_config=_QUIET, raise_on_error=False
+        ).success
+
+
+def register_partitions(settings: Settings, atlas: atlases.Atlas) -> None:
+    """Make the shards of an atlas known to the instance, so that they can be materialized."""
+    prepare_home(settings)
+    with dg.DagsterInstance.from_config(str(settings.home)) as instance:
+        instance.add_dynamic_partitions(SHARD_PARTITIONS, atlas.partitions())
+
+
+@contextmanager
+def _watching(
+    backends: Backends, job_ids: Sequence[str], on_change: OnChange | None
+) -> Iterator[None]:
+    """Call `on_change` from a thread whenever a job's status or stage has changed."""
+    if on_change is None:
+        yield
+        return
+    stop = threading.Event()
+
+    def watch() -> None:
+        before: list[Job] = []
+        while True:
+            last = stop.wait(POLL_SECONDS)
+            jobs = family(backends, job_ids)
+            if jobs != before:
+                on_change(jobs)
+                before = jobs
+            if last:
+                return
+
+    thread = threading.Thread(target=watch, name="watch-jobs", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
