@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from polly_assets.curate.naming import strain_rows
@@ -52,8 +52,18 @@ def sex_in_value(text: str) -> Iterator[Value]:
         yield from sex_in_text(text, 0.93)
 
 
+_SEX_NAMED = re.compile(
+    r"(?<![A-Za-z])(?:sex|gender)\s*[:=_ ]\s*(?:(?P<female>f(?:emale)?)|(?P<male>m(?:ale)?))(?![A-Za-z])",
+    re.IGNORECASE,
+)
+
+
 def sex_in_text(text: str, confidence: float = 0.8) -> Iterator[Value]:
     """Sex stated by a whole word in running text; both sexes in one text are `mixed`."""
+    named = _SEX_NAMED.search(text)
+    if named and named.lastgroup:
+        yield _sex(named.lastgroup, *named.span(named.lastgroup), 0.9)
+        return
     found = [(m.lastgroup or "", m.start(), m.end()) for m in _SEX_FREE.finditer(text)]
     if not found:
         return
@@ -103,6 +113,10 @@ _AGE_FREE = re.compile(
     r"(?:[\s-]*(?:of age|old)\b|/o\b)",
     re.IGNORECASE,
 )
+_AGE_NAMED = re.compile(
+    r"(?<![A-Za-z])age(?:\s*\((?:years?|yrs?|months?|weeks?|days?)\))?\s*[:=_ ]\s*(?=\d)",
+    re.IGNORECASE,
+)
 _EMBRYO_FREE = re.compile(r"(?<![A-Za-z0-9])E(?P<day>\d{1,2}\.5)(?![A-Za-z0-9%.])")
 
 
@@ -132,7 +146,13 @@ def age_in_value(text: str, key: str, years: bool = True) -> Iterator[Value]:
 
 
 def age_in_text(text: str) -> Iterator[Value]:
-    """Age stated in running text: `58 year old`, `E18.5`."""
+    """Age stated in running text: `Age: 58`, `58 year old`, `E18.5`."""
+    named = _AGE_NAMED.search(text)
+    if named:
+        for value in age_in_value(text[named.end() :].split(",")[0].split(";")[0], named.group()):
+            at = named.end()
+            yield replace(value, start=value.start + at, end=value.end + at, confidence=0.8)
+        return
     found = _AGE_FREE.search(text)
     if found:
         yield Value("age", _age_label(found, _unit(found)), *found.span(), 0.85)
@@ -175,15 +195,31 @@ def _strains() -> tuple[tuple[re.Pattern[str], str], ...]:
     return tuple((re.compile(rf"(?i)(?<!\w)(?:{r['pattern']})"), r["name"]) for r in rows)
 
 
-def strains_in(text: str, confidence: float) -> Iterator[Value]:
-    """Mouse and rat strains named in a text, by their standard names."""
-    taken: list[tuple[int, int]] = []
+_MAYBE_STRAIN = re.compile(
+    r"c57|b6|bl[/-]?6|balb|fvb|129|dba|c3h|a/j|akr|cba|sjl|swr|nod|nsg|cd-?1|icr|swiss|cast|pwk|wsb|nzo"
+    r"|btbr|kk|sprague|wistar|wky|long|f344|fis|brown|bn|lewis|dahl|shr|spont|zucker|a[ _-]j",
+    re.IGNORECASE,
+)
+"""One cheap look before the rows are tried one by one."""
+
+
+@lru_cache(maxsize=1 << 14)
+def _strains_of(text: str) -> tuple[tuple[str, int, int], ...]:
+    if not _MAYBE_STRAIN.search(text):
+        return ()
+    taken: list[tuple[str, int, int]] = []
     for pattern, name in _strains():
         for found in pattern.finditer(text):
             start, end = found.span()
-            if end > start and not any(a < end and start < b for a, b in taken):
-                taken.append((start, end))
-                yield Value("strain", name, start, end, confidence)
+            if end > start and not any(a < end and start < b for _, a, b in taken):
+                taken.append((name, start, end))
+    return tuple(taken)
+
+
+def strains_in(text: str, confidence: float) -> Iterator[Value]:
+    """Mouse and rat strains named in a text, by their standard names."""
+    for name, start, end in _strains_of(text):
+        yield Value("strain", name, start, end, confidence)
 
 
 _TYPES = (

@@ -125,8 +125,8 @@ def controls_of(study: Sequence[CurationRecord]) -> list[Control]:
     decides: in a study that has clear controls, the rest are not.
     """
     signals = [_signal(record) for record in study]
-    clear = any(s.control - s.changed > 1 for s in signals)
-    changed = any(s.changed - s.control > 1 for s in signals)
+    clear = any(s.control - s.changed > 2 for s in signals)
+    changed = any(s.changed - s.control > 2 for s in signals)
     return [_decide(signal, clear, changed) for signal in signals]
 
 

@@ -21,7 +21,7 @@ description or an unknown key; part of a longer name of another field."""
 CONFIDENCE: Mapping[int, Mapping[Kind, float]] = {
     HINTED: {
         Kind.EXTRA: 0.93, Kind.LABEL: 0.95, Kind.SYNONYM: 0.90, Kind.ABBREVIATION: 0.85,
-        Kind.AMBIGUOUS: 0.60, Kind.COMMON: 0.80, Kind.ACRONYM: 0.65, Kind.LINE: 0.92, Kind.SYMBOL: 0.85,
+        Kind.AMBIGUOUS: 0.60, Kind.COMMON: 0.80, Kind.ACRONYM: 0.50, Kind.LINE: 0.92, Kind.SYMBOL: 0.85,
     },
     SAID: {
         Kind.EXTRA: 0.78, Kind.LABEL: 0.80, Kind.SYNONYM: 0.75, Kind.ABBREVIATION: 0.65,

@@ -55,7 +55,7 @@ def lexicon_key(ontologies: OntologySource) -> str:
     parts = [f"{i.name} {i.version}" for i in ontologies.available() if i.name in wanted]
     parts += [f"lexicon {saved.REVISION}", f"text {text.REVISION}"]
     parts += [f"{f} {c} {n.text} {n.kind}" for f, c, n in naming.extra_names()]
-    parts += [" ".join(stop) for stop in sorted(naming.stop_names())]
+    parts += [" ".join(stop) for stop in sorted(naming.stop_names("always"))]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
@@ -95,6 +95,7 @@ def compile_lexicon(ontologies: OntologySource, folder: Path) -> None:
             version = f"{source.ontology} {releases[source.ontology]}"
             _collect(draft, source, version, ontologies.terms(source.ontology))
     _link_chemicals(draft)
+    _drop_sites(draft)
     for name_field, curie, name in naming.extra_names():
         row = draft.rows.get(curie)
         if row is not None and draft.fields[row] == name_field:
@@ -127,7 +128,7 @@ def _collect(draft: _Draft, source: naming.Source, version: str, terms: Iterable
         heir = draft.rows.get(curie)
         if heir is not None:
             label = old.label.removeprefix("obsolete ")
-            for name in source.names(Term(curie, label, ancestors=old.ancestors)):
+            for name in source.names(Term(curie, label, ancestors=tuple(draft.ancestors[heir]))):
                 if name.kind is Kind.LABEL:
                     _claim(draft, heir, Name(name.text, Kind.SYNONYM))
 
@@ -157,8 +158,17 @@ def _link_chemicals(draft: _Draft) -> None:
             draft.spaced[key] = list(dict.fromkeys(renamed))
 
 
+def _drop_sites(draft: _Draft) -> None:
+    """MONDO lists some sites as synonyms (`pituitary` of hypophysitis): they name the site."""
+    for key, claims in draft.spaced.items():
+        if any(draft.fields[row] in ("tissue", "cell_type") for _, row, _ in claims):
+            draft.spaced[key] = [
+                c for c in claims if c[0] is not Kind.SYNONYM or draft.fields[c[1]] != "disease"
+            ]
+
+
 def _stop(draft: _Draft) -> None:
-    for name_field, key in naming.stop_names():
+    for name_field, key in naming.stop_names("always"):
         if key in draft.spaced:
             claims = draft.spaced[key]
             draft.spaced[key] = [

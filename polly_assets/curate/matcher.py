@@ -48,7 +48,7 @@ class Matcher:
 
     def __init__(self, lexicon: Lexicon) -> None:
         self._lexicon = lexicon
-        self._stops = stop_names()
+        self._stops = stop_names("free")
 
     def find(self, text: str, route: Route) -> tuple[Match, ...]:
         """The matches in `text`, in order of their start, read the way `route` says."""
@@ -82,13 +82,11 @@ class Matcher:
             return False
         kind = entry.kind
         if kind is Kind.ABBREVIATION:
-            return (
-                raw == entry.form or (len(key) >= 4 or hinted)
-                if len(key) > 2
-                else (hinted and raw == entry.form)
-            )
+            loose = len(key) >= 4 or (hinted and whole)
+            return (raw == entry.form and (hinted or len(raw) > 2)) or loose
         if kind is Kind.ACRONYM:
-            return hinted and raw == entry.form and (whole or len(raw) > 2)
+            asked = hinted and route.name != "group"
+            return asked and whole and raw == entry.form and len(raw) > 2
         if kind in (Kind.COMMON, Kind.AMBIGUOUS):
             return hinted
         if field == "drug" and not hinted:

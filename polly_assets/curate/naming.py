@@ -62,6 +62,8 @@ _BINOMIAL = re.compile(r"[A-Z][a-z]+ [a-z-]{3,}( [a-z-]{3,})?")
 _CHEMICAL = re.compile(r"[A-Za-z][A-Za-z0-9 '+-]{3,29}")
 _LINE = re.compile(r"(?=.*[A-Za-z])\S.{1,39}")
 _SYMBOL = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9][A-Za-z0-9.-]{1,14}")
+_DISEASE_ROOT = "MONDO:0000001"
+"""What is not below it qualifies diseases: `tumor grade 2`, `common`."""
 _ANIMAL_ROOT = "MONDO:0005583"
 _ORGANISM_ROOTS = frozenset(
     ("NCBITaxon:7742", "NCBITaxon:7215", "NCBITaxon:6237", "NCBITaxon:7157")
@@ -83,7 +85,7 @@ def _label_and_synonyms(term: Term) -> Iterator[Name]:
 
 
 def _disease(term: Term) -> Iterator[Name]:
-    if _ANIMAL_ROOT not in term.ancestors:
+    if _DISEASE_ROOT in term.ancestors and _ANIMAL_ROOT not in term.ancestors:
         yield from _label_and_synonyms(term)
 
 
@@ -150,9 +152,18 @@ def extra_names() -> list[tuple[str, str, Name]]:
     ]
 
 
-def stop_names() -> frozenset[tuple[str, str]]:
-    """The rows of `stop_names.tsv` as (field, normal name): names never taken in free text."""
-    return frozenset((row["field"], spaced_name(row["name"])) for row in _rows("stop_names.tsv"))
+def stop_names(where: str) -> frozenset[tuple[str, str]]:
+    """The rows of `stop_names.tsv` for `always` or `free`, as (field, normal name)."""
+    return frozenset(
+        (row["field"], spaced_name(row["name"]))
+        for row in _rows("stop_names.tsv")
+        if row["where"] == where
+    )
+
+
+def line_origins() -> dict[str, str]:
+    """The rows of `cell_line_origins.tsv`: CURIE of a cell line -> CURIE of its tissue."""
+    return {row["cell_line"]: row["tissue"] for row in _rows("cell_line_origins.tsv")}
 
 
 def strain_rows() -> list[dict[str, str]]:

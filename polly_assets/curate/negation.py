@@ -17,7 +17,7 @@ _BEFORE = re.compile(
     r"|suscept\w+ to|predispos\w+ to|neither|nor|un(?:affected|diagnosed) (?:by|with)"
     r"|vaccin\w+ (?:against|for)|protect\w+ (?:against|from)|adjacent to(?: \w+)?|matched"
     r"|resistan\w+ to|screen\w* for|other than|instead of)"
-    r"|n[o0]n)[\s_/-]*(?:(?:the|a|an|any|active|overt|known|clinical|severe|primary|acute)\s+){0,2}$",
+    r"|non)[\s_/-]*(?:(?:the|a|an|any|active|overt|known|clinical|severe|primary|acute)\s+){0,2}$",
     re.IGNORECASE,
 )
 _AFTER = re.compile(
@@ -34,7 +34,7 @@ _HEALTHY_PHRASE = re.compile(
     r"|\b(?:normal|non[\s_-]*(?:tumou?r\w*|cancer\w*))[\s_,-]*(?:\w+[\s_-]+){0,2}?adjacent\b"
     r"|\b(?:tumou?r|cancer)[\s_-]+adjacent\b|\badjacent[\s_-]+(?:to[\s_-]+)?(?:tumou?r|cancer)\b"
     r"|\badjacent[\s_-]+(?:\w+[\s_-]+)?tissues?\b|\bnormal[\s_-]+appearing\b"
-    r"|\bnon[\s_-]*(?:tumou?r\w*|cancerous|malignant|neoplastic|lesional|involved|diseased?"
+    r"|\bnon[\s_-]*(?:tumou?r\w*|cancer\w*|malignant|neoplastic|lesional|involved|diseased?"
     r"|failing|demented|psychiatric|asthmatics?|ibd|inflamed)\b"
     r"|\buninvolved\b|\bunaffected\b|\bdisease[\s_-]*free\b|\bno[\s_-]+(?:known[\s_-]+)?"
     r"(?:disease|diagnosis|tumou?r|cancer|pathology|abnormalit\w+)\b"
@@ -85,6 +85,23 @@ def says_healthy(text: str) -> bool:
     if not _HEALTHY_PHRASE.search(text):
         return False
     return _HEALTHY_PHRASE.search(_NOT_HEALTHY.sub(" ", text)) is not None
+
+
+_CONTROL_WORD = re.compile(
+    r"(?<![A-Za-z0-9])(?:controls?\d*|ctrls?\d*|ctl\d*|normals?|wt|wild[\s_-]?type|nl|hc\d*|non(?=[A-Z]{2}))"
+    r"(?![A-Za-z0-9])(?![\s_-]*(?:si|sh|sg)rna|[\s_-]*(?:treat|transfect|transduc|infect|vector|virus"
+    r"|karyotype|cytogen|media|medium|cells?\b))(?<!mal control)",
+    re.IGNORECASE,
+)
+
+
+@lru_cache(maxsize=1 << 15)
+def calls_control(text: str) -> bool:
+    """Whether a title or source calls its sample a control or normal, in whatever sense.
+
+    Weaker than `says_healthy`: enough to distrust a disease that only running text names.
+    """
+    return _CONTROL_WORD.search(text) is not None
 
 
 @lru_cache(maxsize=1 << 15)

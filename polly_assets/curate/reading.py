@@ -15,9 +15,13 @@ from polly_assets.curate import attributes
 from polly_assets.curate.attributes import Value
 from polly_assets.curate.keys import ROUTES, Route, normal_key, route_of
 from polly_assets.curate.models.base import CurationRecord
-from polly_assets.curate.negation import is_healthy_value, is_unstated, says_healthy
+from polly_assets.curate.negation import calls_control, is_healthy_value, is_unstated, says_healthy
 
 _RODENT = re.compile(r"\b(?:mouse|mice|murine|rats?|mus musculus|rattus)\b", re.IGNORECASE)
+_PATHOGEN = re.compile(r"tb\b|mtb|vir|bacter|yeast|pathogen|isolate|parasit|infect", re.IGNORECASE)
+_CELL_WORDS = re.compile(
+    r"cell|cyte|blast|phage|phil\b|pbmc|culture|lymph(?!.*node)", re.IGNORECASE
+)
 _LINE_WORDS = re.compile(r"\bcell[\s_-]*lines?\b", re.IGNORECASE)
 _TISSUE_ROUTES = ("tissue", "sample_type", "source", "title", "disease", "group")
 
@@ -71,6 +75,13 @@ def states_health(texts: Iterable[Text], has_disease: Callable[[Text], bool]) ->
     return any(is_healthy_value(one.text) for one in grouped) and not any(map(has_disease, asked))
 
 
+def called_control(texts: Iterable[Text]) -> bool:
+    """Whether title, source or group calls the sample a control, in whatever sense."""
+    return any(
+        one.route.name in ("title", "source", "group") and calls_control(one.text) for one in texts
+    )
+
+
 def sex_of(texts: list[Text]) -> list[Found]:
     """The sex, from a key that asks, else from a bare value, title or source."""
     for one in (t for t in texts if t.route.name == "sex"):
@@ -106,13 +117,20 @@ def strain_of(texts: list[Text]) -> list[Found]:
             return [Found(value, one) for value in known]
         stripped = one.text.strip()
         start = one.text.index(stripped)
-        return [Found(Value("strain", stripped, start, start + len(stripped), 0.6), one)]
+        if _names_strain(one.key, stripped):
+            return [Found(Value("strain", stripped, start, start + len(stripped), 0.6), one)]
     for one in texts:
         if one.route.name in ("title", "source", "description", "gene"):
             spelled = [v for v in attributes.strains_in(one.text, 0.7) if v.end - v.start > 4]
             if spelled:
                 return [Found(value, one) for value in spelled]
     return []
+
+
+def _names_strain(key: str, value: str) -> bool:
+    if "strain" not in key.casefold() or _PATHOGEN.search(key) or is_healthy_value(value):
+        return False
+    return 2 < len(value) <= 80 and any(c.isalpha() for c in value)
 
 
 def sample_type_of(texts: list[Text], line: Found | None) -> list[Found]:
@@ -128,7 +146,7 @@ def sample_type_of(texts: list[Text], line: Found | None) -> list[Found]:
         order = attributes.TYPE_ORDER.index
         return [min(stated, key=lambda found: order(found.value.label))]
     for one in texts:
-        if one.route.name == "tissue":
+        if one.route.name == "tissue" and not _CELL_WORDS.search(one.text):
             stripped = one.text.strip()
             start = one.text.index(stripped)
             value = Value("sample_type", "tissue", start, start + len(stripped), 0.7)

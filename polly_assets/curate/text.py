@@ -32,7 +32,7 @@ _SPELLING = {
     "tumour": "tumor", "tumoural": "tumoral", "colour": "color", "fibre": "fiber",
     "litre": "liter", "centre": "center", "ageing": "aging", "positive": "+",
 }  # fmt: skip
-_NO_PLURAL = ("ss", "us", "is", "ous", "ies")
+_NO_PLURAL = ("ss", "us", "is", "eas", "ies")
 
 
 @dataclass(frozen=True, slots=True)

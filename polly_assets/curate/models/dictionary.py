@@ -7,6 +7,7 @@ Keep out: the rules of any one part.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -26,11 +27,13 @@ from polly_assets.curate.models.base import (
     CuratedRecord,
     CurationRecord,
 )
+from polly_assets.curate.naming import line_origins
 from polly_assets.curate.negation import is_negated
 from polly_assets.curate.reading import (
     Found,
     Text,
     age_of,
+    called_control,
     sample_type_of,
     sex_of,
     states_health,
@@ -48,6 +51,12 @@ DENIABLE = ("disease", "drug")
 """Fields whose mention may be a denial (`no diabetes`, `without dexamethasone`)."""
 
 _CACHED_TEXTS = 200_000
+_GIVEN = re.compile(
+    r"treat|expos|stimulat|administ|inject|incubat|inhibit|therap|dose|dosing|resistan|sensitiv"
+    r"|respon|effects? of|drug|gavage|supplement",
+    re.IGNORECASE,
+)
+"""Words beside a compound in running text that tell it from buffers and reagents."""
 
 
 class DictionaryModel(AnnotationModel):
@@ -59,6 +68,7 @@ class DictionaryModel(AnnotationModel):
         """Open the lexicon of `ontologies` in `cache_dir`, building it on first use."""
         self._lexicon = open_lexicon(ontologies, cache_dir)
         self._matcher = Matcher(self._lexicon)
+        self._origins = line_origins()
         self._version = f"r{RULES_REVISION}-{lexicon_key(ontologies)}"
         self._found: dict[tuple[str, str], tuple[Match, ...]] = {}
 
@@ -118,10 +128,21 @@ class DictionaryModel(AnnotationModel):
         mentions: dict[str, list[Mention]] = defaultdict(list)
         for one in texts:
             for match in found[one.field]:
-                if not (healthy and match.field == "disease"):
-                    tier = _tier(match, one.route.name)
-                    mentions[match.field].append(Mention(match, one.field, one.text, tier))
+                tier = _tier(match, one.route.name)
+                mentions[match.field].append(Mention(match, one.field, one.text, tier))
+        if healthy:
+            mentions["disease"] = []
+        elif called_control(texts) and not mentions["cell_line"]:
+            mentions["disease"] = [m for m in mentions["disease"] if m.tier == HINTED]
+        mentions["tissue"] += [m for line in mentions["cell_line"] for m in self._origin(line)]
         return mentions
+
+    def _origin(self, line: Mention) -> Iterator[Mention]:
+        """The organ that a common cell line stems from, as the weakest evidence of a tissue."""
+        term = self._lexicon.term(self._origins.get(line.match.term.curie, ""))
+        if term is not None and term.field == "tissue":
+            match = replace(line.match, field="tissue", term=term, nested=True)
+            yield replace(line, match=match, tier=NESTED)
 
     def _standing(self, one: Text, known: abbreviations.Definitions) -> list[Match]:
         """What one text names and does not deny; the study's own abbreviations first."""
@@ -136,7 +157,7 @@ class DictionaryModel(AnnotationModel):
         found = self._found.get(key)
         if found is None:
             every = (*self._matcher.find(text, route), *genes_in(self._lexicon, text, route))
-            found = tuple(m for m in every if m.field not in DENIABLE or not _denied(text, m))
+            found = tuple(m for m in every if _stands(text, m, route))
             if len(self._found) >= _CACHED_TEXTS:
                 self._found.clear()
             self._found[key] = found
@@ -176,6 +197,15 @@ class DictionaryModel(AnnotationModel):
             confidence=value.confidence,
             model_version=self._version,
         )
+
+
+def _stands(text: str, match: Match, route: Route) -> bool:
+    """Whether a mention may count: not denied, and a drug of a long text was given."""
+    if match.field in DENIABLE and _denied(text, match):
+        return False
+    if match.field != "drug" or route.name not in ("description", "any"):
+        return True
+    return _GIVEN.search(text, max(0, match.start - 80), match.end + 20) is not None
 
 
 def _denied(text: str, match: Match) -> bool:

@@ -1,0 +1,112 @@
+"""A small ontology source for the tests of curation, and a model over it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from polly_assets.curate.models.base import CuratedRecord
+from polly_resources.errors import NotFound
+from polly_resources.ontologies.base import OntologyInfo, OntologySource
+from polly_resources.records import Annotation, Term
+
+ROOT = "MONDO:0000001"
+
+
+def _disease(number: int, label: str, *synonyms: str, above: tuple[int, ...] = ()) -> Term:
+    ancestors = (ROOT, *(f"MONDO:{n:07}" for n in above))
+    return Term(f"MONDO:{number:07}", label, synonyms, ancestors)
+
+
+TERMS: dict[str, tuple[Term, ...]] = {
+    "MONDO": (
+        Term(ROOT, "disease"),
+        _disease(4992, "cancer", "malignant tumor"),
+        _disease(7254, "breast cancer", above=(4992,)),
+        _disease(7256, "hepatocellular carcinoma", "HCC", "liver carcinoma", above=(4992,)),
+        _disease(5015, "diabetes mellitus", "diabetes"),
+        _disease(5148, "type 2 diabetes mellitus", "type 2 diabetes", above=(5015,)),
+        _disease(4979, "asthma"),
+        _disease(4975, "Alzheimer disease", "Alzheimer's disease"),
+        _disease(18874, "acute myeloid leukemia", "AML", "acute myeloid leukaemia"),
+        _disease(10030, "Sjogren syndrome", "Sjögren syndrome"),
+        _disease(5233, "non-small cell lung carcinoma", "NSCLC"),
+        _disease(9000, "hypophysitis", "pituitary"),
+        Term(
+            "MONDO:0099999", "obsolete sugar sickness", deprecated=True, replaced_by="MONDO:0005015"
+        ),
+        Term("MONDO:0024491", "tumor grade 1", ()),
+    ),
+    "UBERON": (
+        Term("UBERON:0000178", "blood"),
+        Term("UBERON:0000310", "breast"),
+        Term("UBERON:0002107", "liver"),
+        Term("UBERON:0002048", "lung"),
+        Term("UBERON:0000955", "brain"),
+        Term("UBERON:0002421", "hippocampal formation", (), ("UBERON:0000955",)),
+        Term("UBERON:0000007", "pituitary gland", ("pituitary",)),
+        Term("UBERON:0002371", "bone marrow"),
+        Term("UBERON:0000479", "tissue"),
+        Term("UBERON:0001013", "adipose tissue", ("fat",)),
+    ),
+    "CL": (
+        Term("CL:0000000", "cell"),
+        Term("CL:0000084", "T cell", ("T-cell", "T lymphocyte")),
+        Term("CL:0000624", "CD4-positive, alpha-beta T cell", (), ("CL:0000084",)),
+        Term("CL:2000001", "peripheral blood mononuclear cell", ("PBMC",)),
+        Term("CL:0000235", "macrophage"),
+    ),
+    "CVCL": (
+        Term("CVCL_0031", "MCF-7"),
+        Term("CVCL_0045", "HEK293"),
+        Term("CVCL_0027", "Hep-G2"),
+        Term("CVCL_0030", "HeLa"),
+        Term("CVCL_0554", "T24"),
+        Term("CVCL_N819", "YOU"),
+        Term("CVCL_9999", "1234"),
+        Term("CVCL_A1B2", "MCF7"),
+    ),
+    "CHEBI": (
+        Term("CHEBI:41879", "dexamethasone"),
+        Term("CHEBI:15377", "water"),
+        Term("CHEBI:16412", "lipopolysaccharide"),
+    ),
+    "DRUGBANK": (
+        Term("DRUGBANK:DB01234", "dexamethasone", ("decadron",)),
+        Term("DRUGBANK:DB00675", "tamoxifen", ("nolvadex",)),
+        Term("DRUGBANK:DB09145", "water"),
+    ),
+    "NCBITaxon": (
+        Term("NCBITaxon:9606", "Homo sapiens", ("human",), ("NCBITaxon:7742",)),
+        Term("NCBITaxon:10090", "Mus musculus", ("mouse",), ("NCBITaxon:7742",)),
+        Term("NCBITaxon:7460", "Apis mellifera", ("honey bee",), ("NCBITaxon:50557",)),
+    ),
+    "HGNC": (
+        Term("HGNC:11998", "TP53"),
+        Term("HGNC:1516", "CAT"),
+        Term("HGNC:7553", "MYC"),
+    ),
+    "HsapDv": (Term("HsapDv:0000087", "adult stage"),),
+}
+
+
+class SmallOntologies(OntologySource):
+    """A handful of real terms per ontology, as a source of its own."""
+
+    def __init__(self, release: str = "1") -> None:
+        self.release = release
+
+    def available(self) -> Sequence[OntologyInfo]:
+        return [OntologyInfo(name, self.release, "CC0", "test") for name in sorted(TERMS)]
+
+    def terms(self, name: str) -> Iterator[Term]:
+        if name not in TERMS:
+            raise NotFound("unknown_ontology", name)
+        return iter(TERMS[name])
+
+
+def labels(record: CuratedRecord, field: str) -> list[str]:
+    return [annotation.label for annotation in record.fields[field]]
+
+
+def all_annotations(record: CuratedRecord) -> list[Annotation]:
+    return [annotation for values in record.fields.values() for annotation in values]
