@@ -1,0 +1,78 @@
+"""Functions that Trino has and DuckDB lacks or defines otherwise, as DuckDB macros.
+
+Owns one `CREATE MACRO` per function, each with Trino's documented meaning. A macro has
+Trino's own name where DuckDB has no such function, else the prefix `trino_` (then
+`duckdb_trino` sends calls to it). Keep out: whatever needs the shape of the tree.
+"""
+
+from __future__ import annotations
+
+_SMALL = 256
+"""Up to this length a list is made distinct in order of appearance; beyond, by hashing."""
+
+_DEFINITIONS = (
+    # Lists. NULL where an argument is NULL; a NULL element is an unknown value.
+    "arrays_overlap(a, b) AS CASE WHEN a IS NULL OR b IS NULL THEN NULL"
+    " WHEN list_has_any(a, b) THEN true"
+    " WHEN (list_count(a) < len(a) AND len(b) > 0) OR (list_count(b) < len(b) AND len(a) > 0)"
+    " THEN NULL ELSE false END",
+    "trino_any(t) AS CASE WHEN t IS NULL THEN NULL WHEN list_contains(t, true) THEN true"
+    " WHEN list_count(t) < len(t) THEN NULL ELSE false END",
+    "trino_all(t) AS CASE WHEN t IS NULL THEN NULL WHEN list_contains(t, false) THEN false"
+    " WHEN list_count(t) < len(t) THEN NULL ELSE true END",
+    "trino_contains(a, x) AS CASE WHEN a IS NULL OR x IS NULL THEN NULL"
+    " WHEN list_contains(a, x) THEN true WHEN list_count(a) < len(a) THEN NULL ELSE false END",
+    "trino_distinct(a) AS CASE WHEN len(a) <= 1 THEN a"
+    f" WHEN len(a) <= {_SMALL} THEN list_filter(a, lambda e, i: list_position(a, e) = i)"
+    " WHEN list_count(a) < len(a) THEN list_append(list_distinct(a), NULL)"
+    " ELSE list_distinct(a) END",
+    "array_union(a, b) AS CASE WHEN a IS NULL OR b IS NULL THEN NULL"
+    " ELSE trino_distinct(list_concat(a, b)) END",
+    "trino_intersect(a, b) AS list_filter(trino_distinct(a), lambda e:"
+    " CASE WHEN b IS NULL THEN NULL ELSE list_position(b, e) IS NOT NULL END)",
+    "trino_except(a, b) AS list_filter(trino_distinct(a), lambda e: list_position(b, e) IS NULL)",
+    "trino_remove(a, x) AS list_filter(a, lambda e: e IS DISTINCT FROM x)",
+    "trino_position(a, x) AS CASE WHEN a IS NULL OR x IS NULL THEN NULL"
+    " ELSE coalesce(list_position(a, x), 0) END",
+    "trino_array_max(a) AS CASE WHEN list_count(a) < len(a) THEN NULL ELSE list_max(a) END",
+    "trino_array_min(a) AS CASE WHEN list_count(a) < len(a) THEN NULL ELSE list_min(a) END",
+    "trino_slice(a, s, n) AS CASE WHEN s > 0 THEN array_slice(a, s, s + n - 1)"
+    " WHEN s < 0 AND -s <= len(a) THEN array_slice(a, len(a) + s + 1, len(a) + s + n)"
+    " WHEN s < 0 THEN array_slice(a, 1, 0)"
+    " ELSE error('SQL array indices start at 1') END",
+    "trim_array(a, n) AS array_slice(a, 1, len(a) - n)",
+    "trino_repeat(x, n) AS list_transform(range(n), lambda i: x)",
+    "trino_sequence(a, b) AS CASE WHEN a <= b THEN generate_series(a, b)"
+    " ELSE generate_series(a, b, -1) END",
+    # Maps. Trino keeps one value of a repeated key and skips NULL keys.
+    "trino_map_of(e) AS map_from_entries(list_filter(e, lambda p, i:"
+    " p.key IS NOT NULL AND list_position(list_transform(e, lambda q: q.key), p.key) = i))",
+    # Text.
+    "trino_split_part(s, d, i) AS CASE WHEN i <= len(str_split(s, d)) THEN split_part(s, d, i) END",
+    "trino_substr(s, i) AS CASE WHEN i = 0 OR -i > length(s) THEN '' ELSE substring(s, i) END,"
+    " (s, i, n) AS CASE WHEN i = 0 OR -i > length(s) THEN '' ELSE substring(s, i, n) END",
+    "trino_regexp_extract(s, p, g) AS"
+    " CASE WHEN regexp_matches(s, p) THEN regexp_extract(s, p, g) END",
+    "regexp_count(s, p) AS len(regexp_extract_all(s, p))",
+    "codepoint(s) AS unicode(s)",
+    "hamming_distance(a, b) AS hamming(a, b)",
+    # JSON: a scalar as text; NULL for objects, arrays, JSON null and absent paths.
+    "trino_json_scalar(j, p) AS CASE json_type(j, p) WHEN 'OBJECT' THEN NULL"
+    " WHEN 'ARRAY' THEN NULL ELSE json_extract_string(j, p) END",
+    # Numbers.
+    "e() AS exp(1.0::DOUBLE)",
+    "nan() AS 'nan'::DOUBLE",
+    "infinity() AS 'infinity'::DOUBLE",
+    "is_finite(x) AS isfinite(x)",
+    "is_infinite(x) AS isinf(x)",
+    "width_bucket(x, lo, hi, n) AS CASE WHEN lo < hi"
+    " THEN CASE WHEN x < lo THEN 0 WHEN x >= hi THEN n + 1"
+    " ELSE CAST(floor(n * (x - lo)::DOUBLE / (hi - lo)) AS BIGINT) + 1 END"
+    " ELSE CASE WHEN x > lo THEN 0 WHEN x <= hi THEN n + 1"
+    " ELSE CAST(floor(n * (lo - x)::DOUBLE / (lo - hi)) AS BIGINT) + 1 END END",
+    # Dates.
+    "from_iso8601_date(s) AS CAST(s AS DATE)",
+)
+
+MACROS = "; ".join(f"CREATE MACRO {definition}" for definition in _DEFINITIONS)
+"""The script that defines them all in a fresh database."""

@@ -1,0 +1,85 @@
+"""What an expression holds, where that decides its translation: a list, a map or a date.
+
+Owns the little type inference that DuckDB's overloads need. Keep out: everything that a
+macro or DuckDB itself can decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pyarrow as pa
+from sqlglot import exp
+
+from polly_resources.query.base import Relation
+
+_LISTS = (
+    exp.Array,
+    exp.ArrayAgg,
+    exp.ArrayDistinct,
+    exp.ArrayExcept,
+    exp.ArrayFilter,
+    exp.ArrayIntersect,
+    exp.ArrayRemove,
+    exp.ArraySlice,
+    exp.ArraySort,
+    exp.Flatten,
+    exp.GenerateSeries,
+    exp.MapKeys,
+    exp.RegexpExtractAll,
+    exp.RegexpSplit,
+    exp.Split,
+    exp.Transform,
+)
+_LIST_CALLS = frozenset(
+    "array_union list_reverse list_transform list_zip map_entries map_values trim_array"
+    " trino_distinct trino_except trino_intersect trino_remove trino_repeat trino_sequence"
+    " trino_slice".split()
+)
+_MAP_CALLS = frozenset("histogram map_agg map_concat map_from_entries trino_map_of".split())
+_DATES = (exp.CurrentDate, exp.Date)
+
+
+class Shapes:
+    """Answers `of(node)` by the relations' columns and the functions' results."""
+
+    def __init__(self, relations: Iterable[Relation]) -> None:
+        seen: dict[str, set[str]] = {}
+        for relation in relations:
+            for column in relation.schema:
+                seen.setdefault(column.name.lower(), set()).add(_shape(column.type))
+        self._columns = {name: kinds.pop() for name, kinds in seen.items() if len(kinds) == 1}
+
+    def of(self, node: exp.Expr) -> str:
+        """`list`, `map`, `date`, or empty where it is something else or unknown."""
+        if isinstance(node, (exp.Paren, exp.Filter)):
+            return self.of(node.this)
+        if isinstance(node, exp.Column):
+            return self._columns.get(node.name.lower(), "")
+        if isinstance(node, exp.Cast):
+            return _cast_shape(node)
+        if isinstance(node, exp.Anonymous):
+            name = node.name.lower()
+            return "list" if name in _LIST_CALLS else "map" if name in _MAP_CALLS else ""
+        if isinstance(node, _LISTS):
+            return "list"
+        if isinstance(node, (exp.Map, exp.MapFromEntries)):
+            return "map"
+        return "date" if isinstance(node, _DATES) else ""
+
+
+def _shape(kind: pa.DataType) -> str:
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return "list"
+    if pa.types.is_map(kind):
+        return "map"
+    return "date" if pa.types.is_date(kind) else ""
+
+
+def _cast_shape(node: exp.Cast) -> str:
+    kind = node.args["to"]
+    if kind.is_type(exp.DType.ARRAY, exp.DType.LIST):
+        return "list"
+    if kind.is_type(exp.DType.MAP):
+        return "map"
+    return "date" if kind.is_type(exp.DType.DATE) else ""
