@@ -30,6 +30,7 @@ _WORKER = """
 import sys
 from polly_resources.jobs.sql import SqlLedger
 ledger = SqlLedger(sys.argv[1])
+input()
 while jobs := ledger.claim(sys.argv[2], "w", lease_seconds=3600, max_jobs=3):
     print(*(job.job_id for job in jobs), flush=True)
 """
@@ -37,7 +38,13 @@ while jobs := ledger.claim(sys.argv[2], "w", lease_seconds=3600, max_jobs=3):
 
 def worker(address: str, batch: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", _WORKER, address, batch]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def start(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
 
 
 class TestSqlLedger(JobLedgerContract):
@@ -104,8 +111,11 @@ def test_processes_share_the_jobs_and_a_kill_loses_none(tmp_path):
     ledger = SqlLedger(address)
     jobs = ledger.submit([request(f"s{i}") for i in range(400)])
     workers = [worker(address, f"b{i}") for i in range(3)]
+    start(workers[0])
     assert workers[0].stdout is not None
-    workers[0].stdout.readline()
+    first = workers[0].stdout.readline().split()
+    for process in workers[1:]:
+        start(process)
     os.kill(workers[0].pid, signal.SIGKILL)
     outputs = [process.communicate(timeout=60)[0].split() for process in workers]
     told = outputs[1] + outputs[2]
@@ -114,7 +124,7 @@ def test_processes_share_the_jobs_and_a_kill_loses_none(tmp_path):
         f"b{i}": {j.job_id for j in ledger.find(JobFilter(batch_id=f"b{i}"))} for i in range(3)
     }
     assert by_batch["b1"] | by_batch["b2"] == set(told)
-    assert set(outputs[0]) <= by_batch["b0"]
+    assert {*first, *outputs[0]} <= by_batch["b0"]
     assert sum(map(len, by_batch.values())) == len(jobs)
     released = ledger.requeue(batch_id="b0")
     assert {job.status for job in released} == {JobStatus.QUEUED}
