@@ -176,7 +176,7 @@ class LocalDoor(Door):
     def curate(self, records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """See `Door.curate`."""
         parsed = [record_from_json(record) for record in records]
-        cache = self._settings.home / "models"
+        cache = self._settings.cache / "models"
         model = open_model(DEFAULT_MODEL, self._backends.ontologies, cache)
         return [to_json(curated) for curated in model.annotate(parsed)]
 

@@ -74,15 +74,15 @@ class OntologiesResource(dg.ConfigurableResource[OntologySource]):
 class LimitsResource(dg.ConfigurableResource[None]):
     """How much work a batch takes and how long a claim holds."""
 
-    home: str = Field(description="Folder of the instance: caches of models and ontologies")
+    cache: str = Field(description="Folder of what can be made again, such as compiled models")
     lease_seconds: float = Field(description="Seconds that a claim holds without renewal")
     batch_bytes: int = Field(description="Bytes of landed files that close a batch")
     batch_jobs: int = Field(description="Jobs that close a batch")
     workers: int = Field(description="Files read at once")
 
-    def cache(self, name: str) -> Path:
-        """A cache folder of the instance."""
-        return Path(self.home) / name
+    def cache_of(self, name: str) -> Path:
+        """The cache folder of one part of the platform."""
+        return Path(self.cache) / name
 
 
 def from_settings(settings: Settings) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def from_settings(settings: Settings) -> dict[str, Any]:
         "search": SearchResource(address=settings.search),
         "ontologies": OntologiesResource(address=settings.ontologies),
         "limits": LimitsResource(
-            home=str(settings.home),
+            cache=str(settings.cache),
             lease_seconds=settings.lease_seconds,
             batch_bytes=settings.batch_bytes,
             batch_jobs=settings.batch_jobs,

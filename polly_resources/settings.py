@@ -22,7 +22,7 @@ PROFILES: Mapping[str, Mapping[str, str]] = {
     "local": {
         "jobs": "sqlite:///{home}/jobs.db",
         "objects": "file://{home}/objects",
-        "ontologies": "packages://{home}/ontologies",
+        "ontologies": "packages://{cache}/ontologies",
         "query": "duckdb://",
         "search": "tantivy://{home}/search",
         "tables": "delta://{home}/tables",
@@ -34,6 +34,8 @@ PROFILES: Mapping[str, Mapping[str, str]] = {
 class Settings:
     """Everything that may differ between one machine and another.
 
+    `home` is the instance; `cache` holds what can be made again and instances may share:
+    converted ontologies and compiled models.
     `lease_seconds` is how long a claim holds without renewal; `batch_bytes` and
     `batch_jobs` close a batch; `workers` is the number of files read at once;
     `max_rows` caps the rows an SQL answer may have. `url` names a server to ask instead
@@ -41,6 +43,7 @@ class Settings:
     """
 
     home: Path
+    cache: Path
     profile: str
     jobs: str
     objects: str
@@ -84,14 +87,18 @@ def load(
         raise Misconfigured(
             "unknown_profile", f"profile {name!r} does not exist", hint=f"choose one of: {known}"
         )
-    values: dict[str, Any] = {"home": root, "profile": name}
+    base = Path(env.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    cache = Path(env.get("POLLY_CACHE") or base / "polly").expanduser().absolute()
+    values: dict[str, Any] = {"home": root, "cache": cache, "profile": name}
     for field in fields(Settings):
         raw = env.get(f"POLLY_{field.name.upper()}")
         if field.name in values or not raw:
             continue
         values[field.name] = _parse(field.name, raw, type(field.default))
     for capability in CAPABILITIES:
-        values.setdefault(capability, PROFILES[name][capability].format(home=quote(str(root))))
+        values.setdefault(capability, PROFILES[name][capability].format(
+            home=quote(str(root)), cache=quote(str(cache))
+        ))
     return Settings(**values)
 
 

@@ -47,7 +47,7 @@ def curated_layer(
         wanted = [job for job in jobs if job.action in (JobAction.INGEST, JobAction.RECURATE)]
         datasets = datasets_of(work, wanted)
         ids = [row["dataset_id"] for row in datasets]
-        model = open_model(DEFAULT_MODEL, ontologies.open(), limits.cache("models"))
+        model = open_model(DEFAULT_MODEL, ontologies.open(), limits.cache_of("models"))
         made = steps.curated(work, datasets, model)
         for spec, results in (
             (ANNOTATIONS, [checks.schema(work, ANNOTATIONS)]),
