@@ -101,8 +101,9 @@ def score_terms(
     n, stated = max(1, count["samples"]), max(1, count["stated"])
     by_study = sum(sum(v) / len(v) for v in per_study.values()) / max(1, len(per_study))
     print(
-        f"{field:8} n={n} answered={count['answered'] / n:.3f} recall exact={count['exact'] / n:.3f}"
-        f" near={count['near'] / n:.3f} by-study exact={by_study:.3f}"
+        f"{field:8} n={n} answered={count['answered'] / n:.3f}"
+        f" recall exact={count['exact'] / n:.3f} near={count['near'] / n:.3f}"
+        f" by-study exact={by_study:.3f}"
         f" precision exact={count['right'] / stated:.3f} near={count['right_near'] / stated:.3f}"
     )
     for what in _spread(wrong, errors):

@@ -5,6 +5,8 @@ running text. A strain is one row of `data/strains.tsv`; a sample type one row o
 Keep out: names of the lexicon, and deciding between several statements of a record.
 """
 
+# ruff: noqa: RUF001 - dashes between numbers are the data
+
 from __future__ import annotations
 
 import re
@@ -31,12 +33,14 @@ class Value:
 
 _SEX_KEYED = re.compile(
     r"(?P<female>f|fem|females?|wom[ae]n|girls?)|(?P<male>m|males?|m[ae]n|boys?)"
-    r"|(?P<mixed>mixed|both(?: sexes)?|pooled(?: male and female)?|m(?:ale)?s?\s*(?:and|/|&|\+|,)\s*"
+    r"|(?P<mixed>mixed|both(?: sexes)?|pooled(?: male and female)?|m(?:ale)?s?\s*(?:and|/|&|\+"
+    r"|,)\s*"
     r"f(?:emale)?s?|f(?:emale)?s?\s*(?:and|/|&|\+|,)\s*m(?:ale)?s?|mixed (?:sex|gender)\w*)",
     re.IGNORECASE,
 )
 _SEX_FREE = re.compile(
-    r"(?<![A-Za-z])(?:(?P<female>females?|wom[ae]n|girls?)|(?P<male>males?|men|man|boys?))(?![A-Za-z])",
+    r"(?<![A-Za-z])(?:(?P<female>females?|wom[ae]n|girls?)|(?P<male>males?|men|man"
+    r"|boys?))(?![A-Za-z])",
     re.IGNORECASE,
 )
 
@@ -53,7 +57,8 @@ def sex_in_value(text: str) -> Iterator[Value]:
 
 
 _SEX_NAMED = re.compile(
-    r"(?<![A-Za-z])(?:sex|gender)\s*[:=_ ]\s*(?:(?P<female>f(?:emale)?)|(?P<male>m(?:ale)?))(?![A-Za-z])",
+    r"(?<![A-Za-z])(?:sex|gender)\s*[:=_ ]\s*(?:(?P<female>f(?:emale)?)"
+    r"|(?P<male>m(?:ale)?))(?![A-Za-z])",
     re.IGNORECASE,
 )
 
@@ -102,9 +107,12 @@ _POSTNATAL = re.compile(
     re.IGNORECASE,
 )
 _STAGE = re.compile(
-    r"(?<![A-Za-z])(?:(?P<elderly>elderly|aged)|(?P<adult>adults?)|(?P<adolescent>adolescents?|teen\w*)"
-    r"|(?P<child>child(?:ren)?|p(?:a)?ediatric)|(?P<infant>infants?)|(?P<neonate>neonat\w+|newborns?)"
-    r"|(?P<fetal>fo?etal|fo?etus)|(?P<embryonic>embryo(?:nic)?)|(?P<juvenile>juvenile))(?![A-Za-z])",
+    r"(?<![A-Za-z])(?:(?P<elderly>elderly|aged)|(?P<adult>adults?)|(?P<adolescent>adolescents?"
+    r"|teen\w*)"
+    r"|(?P<child>child(?:ren)?|p(?:a)?ediatric)|(?P<infant>infants?)|(?P<neonate>neonat\w+"
+    r"|newborns?)"
+    r"|(?P<fetal>fo?etal|fo?etus)|(?P<embryonic>embryo(?:nic)?)"
+    r"|(?P<juvenile>juvenile))(?![A-Za-z])",
     re.IGNORECASE,
 )
 _AGE_FREE = re.compile(
@@ -149,7 +157,8 @@ def age_in_text(text: str) -> Iterator[Value]:
     """Age stated in running text: `Age: 58`, `58 year old`, `E18.5`."""
     named = _AGE_NAMED.search(text)
     if named:
-        for value in age_in_value(text[named.end() :].split(",")[0].split(";")[0], named.group()):
+        rest = re.split(r"[,;]", text[named.end() :], maxsplit=1)[0]
+        for value in age_in_value(rest, named.group()):
             at = named.end()
             yield replace(value, start=value.start + at, end=value.end + at, confidence=0.8)
         return
@@ -196,7 +205,8 @@ def _strains() -> tuple[tuple[re.Pattern[str], str], ...]:
 
 
 _MAYBE_STRAIN = re.compile(
-    r"c57|b6|bl[/-]?6|balb|fvb|129|dba|c3h|a/j|akr|cba|sjl|swr|nod|nsg|cd-?1|icr|swiss|cast|pwk|wsb|nzo"
+    r"c57|b6|bl[/-]?6|balb|fvb|129|dba|c3h|a/j|akr|cba|sjl|swr|nod|nsg|cd-?1|icr|swiss|cast|pwk"
+    r"|wsb|nzo"
     r"|btbr|kk|sprague|wistar|wky|long|f344|fis|brown|bn|lewis|dahl|shr|spont|zucker|a[ _-]j",
     re.IGNORECASE,
 )
@@ -225,7 +235,8 @@ def strains_in(text: str, confidence: float) -> Iterator[Value]:
 _TYPES = (
     ("organoid", r"organoids?|tumou?roids?|enteroids?|spheroids?|assembloids?", 0.92),
     ("xenograft", r"(?:patient[\s-]derived[\s-])?xeno(?:graft|transplant)\w*|pdx", 0.92),
-    ("in vitro differentiated cell", r"i?psc?[\s-]derived|hesc[\s-]derived|es[\s-]cell[\s-]derived", 0.9),
+    ("in vitro differentiated cell", r"i?psc?[\s-]derived|hesc[\s-]derived"
+                                     r"|es[\s-]cell[\s-]derived", 0.9),
     ("cell line", r"cell[\s_-]*lines?|immortali[sz]ed(?: cells?)?|cell culture line", 0.92),
     ("primary cell", r"primary[\s-](?:\w+[\s-]){0,3}?(?:cells?|cultures?|fibroblasts?|hepatocytes?"
      r"|keratinocytes?|neurons?|astrocytes?|macrophages?|myoblasts?|chondrocytes?)", 0.85),

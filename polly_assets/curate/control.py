@@ -20,30 +20,47 @@ from polly_assets.curate.negation import is_healthy_value, is_unstated, says_hea
 _B, _E = r"(?<![A-Za-z0-9])", r"(?![A-Za-z0-9])"
 
 _CONTROL_CUES = (
-    (4.0, r"(?:healthy|normal|negative|vehicle|untreated|mock|placebo|scrambled?|si|sh|non[\s_-]?target\w*"
-     r"|wild[\s_-]?type|wt|solvent|medium|media|un\w+ed|age[\s_-]matched|saline|dmso|pbs|sham)[\s_-]*(?:\w+[\s_-]+)?"
+    (4.0, r"(?:healthy|normal|negative|vehicle|untreated|mock|placebo|scrambled?|si|sh"
+          r"|non[\s_-]?target\w*"
+     r"|wild[\s_-]?type|wt|solvent|medium|media|un\w+ed|age[\s_-]matched|saline|dmso|pbs"
+     r"|sham)[\s_-]*(?:\w+[\s_-]+)?"
      r"(?:controls?|ctrls?|ctl)"),
     (3.6, r"controls?(?:\d+)?|ctrls?\d*|ctl\d*|cntrl\d*|cntl\d*|contr"),
-    (3.4, r"scrambled?|scr|non[\s_-]?target\w*|non[\s_-]?silencing|non[\s_-]?specific si\w*|sh?i?(?:nt|nc|scr|scramble|gfp|luc\w*|"
-     r"control|con|ctrl|renilla|lacz)|empty[\s_-]?vector|vector(?: only| alone)|ev|mock\w*|placebo"),
-    (3.2, r"untreated|non[\s_-]?treated|unstimulated|non[\s_-]?stimulated|uninfected|non[\s_-]?infected|un(?:exposed|transfected"
-     r"|transduced|injured|challenged|induced|irradiated|perturbed|vaccinated|wounded)|no[\s_-]treatment|without[\s_-]treatment"
-     r"|sham\w*|vehicles?|veh|healthy|unaffected|no[\s_-](?:drug|virus|infection|stimulation|dox\w*)|not[\s_-]treated"),
-    (2.6, r"wt\d*|wild[\s_-]?types?|wildtype|littermates?|\+/\+|isogenic|dmso|pbs|naive|naïve|normal|parental|non[\s_-]?tumou?r\w*"
+    (3.4, r"scrambled?|scr|non[\s_-]?target\w*|non[\s_-]?silencing|non[\s_-]?specific si\w*"
+          r"|sh?i?(?:nt|nc|scr|scramble|gfp|luc\w*|"
+     r"control|con|ctrl|renilla|lacz)|empty[\s_-]?vector|vector(?: only| alone)|ev|mock\w*"
+     r"|placebo"),
+    (3.2, r"untreated|non[\s_-]?treated|unstimulated|non[\s_-]?stimulated|uninfected"
+          r"|non[\s_-]?infected|un(?:exposed|transfected"
+     r"|transduced|injured|challenged|induced|irradiated|perturbed|vaccinated|wounded)"
+     r"|no[\s_-]treatment|without[\s_-]treatment"
+     r"|sham\w*|vehicles?|veh|healthy|unaffected|no[\s_-](?:drug|virus|infection|stimulation"
+     r"|dox\w*)|not[\s_-]treated"),
+    (2.6, r"wt\d*|wild[\s_-]?types?|wildtype|littermates?|\+/\+|isogenic|dmso|pbs|naive|naïve"
+          r"|normal|parental|non[\s_-]?tumou?r\w*"
      r"|non[\s_-]?diabetic|etoh|ethanol|chow|reference|fl/fl|flox/flox|non[\s_-]?transgenic|ntg"),
-    (1.4, r"saline|baseline|pre[\s_-]?treatment|before[\s_-]treatment|day[\s_-]*0|d0|0[\s_-]*h(?:rs?|ours?|r)?|t0|time[\s_-]*0"
+    (1.4, r"saline|baseline|pre[\s_-]?treatment|before[\s_-]treatment|day[\s_-]*0|d0"
+          r"|0[\s_-]*h(?:rs?|ours?|r)?|t0|time[\s_-]*0"
      r"|none|medium|media|lean|0[\s_-]*(?:nm|um|µm|mg|ng|gy)(?:/\w+)?|igg|adjacent"),
 )  # fmt: skip
 _CHANGED_CUES = (
-    (3.9, r"knock[\s_-]?(?:out|down|in)s?|[\w.-]*-/-|\(-/-\)|c?kos?\d*|\w+ko|dko|tko|kd\d*|null|mutants?|mut|[\s_]-/\+|\+/-"
-     r"|over[\s_-]?express\w*|oe|transgenic|tg|deficient|deficiency|deletion|depleted|depletion|haploinsufficien\w+"
-     r"|heterozyg\w+|homozyg\w+ mut\w*|si(?!control|ctrl|nc|nt|scr|con|gfp|luc)[A-Z0-9]{2,}\w*|knock"),
-    (3.5, r"[1-9]\d*(?:\.\d+)?[\s_-]*(?:nm|um|µm|μm|mm|mg|ng|ug|µg|μg|mpk|gy|ppm|iu|pg)(?:[\s_/-]*(?:kg|ml|l|mL|day|d))*"
+    (3.9, r"knock[\s_-]?(?:out|down|in)s?|[\w.-]*-/-|\(-/-\)|c?kos?\d*|\w+ko|dko|tko|kd\d*|null"
+          r"|mutants?|mut|[\s_]-/\+|\+/-"
+     r"|over[\s_-]?express\w*|oe|transgenic|tg|deficient|deficiency|deletion|depleted|depletion"
+     r"|haploinsufficien\w+"
+     r"|heterozyg\w+|homozyg\w+ mut\w*|si(?!control|ctrl|nc|nt|scr|con|gfp|luc)[A-Z0-9]{2,}\w*"
+     r"|knock"),
+    (3.5, r"[1-9]\d*(?:\.\d+)?[\s_-]*(?:nm|um|µm|μm|mm|mg|ng|ug|µg|μg|mpk|gy|ppm|iu"
+          r"|pg)(?:[\s_/-]*(?:kg|ml|l|mL|day|d))*"
      r"|0\.\d*[1-9]\d*[\s_-]*(?:nm|um|µm|mm|mg|ng|ug|µg|gy)(?:/\w+)*"),
-    (3.0, r"infected|treated|stimulated|exposed|induced|irradiated|injured|challenged|inoculated|activated|vaccinated|transplanted"
-     r"|infection|inhibitor|agonist|antagonist|tumou?rs?|cancers?|carcinomas?|leuk(?:a)?emias?|melanomas?|glioblastomas?|lymphomas?"
-     r"|adenocarcinomas?|myelomas?|patients?|diseased?|syndrome|lesional|metasta\w+|resistant|sirna|shrna|sgrna|lps|tnf\w*|ifn\w*"
-     r"|il-?\d+\w*|tgf\w*|dex\w*|estradiol|e2|dox\w*|cisplatin|high[\s_-]fat|hfd|diabetic|asthma\w*|post[\s_-]?treatment|obese"),
+    (3.0, r"infected|treated|stimulated|exposed|induced|irradiated|injured|challenged|inoculated"
+          r"|activated|vaccinated|transplanted"
+     r"|infection|inhibitor|agonist|antagonist|tumou?rs?|cancers?|carcinomas?|leuk(?:a)?emias?"
+     r"|melanomas?|glioblastomas?|lymphomas?"
+     r"|adenocarcinomas?|myelomas?|patients?|diseased?|syndrome|lesional|metasta\w+|resistant"
+     r"|sirna|shrna|sgrna|lps|tnf\w*|ifn\w*"
+     r"|il-?\d+\w*|tgf\w*|dex\w*|estradiol|e2|dox\w*|cisplatin|high[\s_-]fat|hfd|diabetic"
+     r"|asthma\w*|post[\s_-]?treatment|obese"),
 )  # fmt: skip
 
 
@@ -53,23 +70,36 @@ def _compile(rows: Sequence[tuple[float, str]]) -> tuple[tuple[float, re.Pattern
 
 _CONTROL, _CHANGED = _compile(_CONTROL_CUES), _compile(_CHANGED_CUES)
 _UNDOES = re.compile(
-    rf"{_B}(?:non|un|no|not|without|anti)[\s_-]*(?:treated|stimulated|infected|induced|exposed|activated"
-    r"|infection|irradiated|injured|challenged|tumou?r\w*|cancer\w*|diseased?|metasta\w+|diabetic|obese"
-    rf"|inoculated|vaccinated)|{_B}(?:control|mock|vehicle|dmso|pbs|saline|sham)[\s_-]*(?:treated|infected"
-    rf"|stimulated|exposed|induced|injected|transfected)|{_B}(?:control|scrambled?|non[\s_-]?target\w*|negative"
-    rf"|nt|nc|luc\w*|gfp)[\s_-]+(?:si|sh|sg)rna{_E}|{_B}(?:si|sh|sg)rna[\s_-]*(?:control|ctrl|scr\w*|nc|nt){_E}",
+    rf"{_B}(?:non|un|no|not|without|anti)[\s_-]*(?:treated|stimulated|infected|induced|exposed"
+    rf"|activated"
+    r"|infection|irradiated|injured|challenged|tumou?r\w*|cancer\w*|diseased?|metasta\w+"
+    r"|diabetic|obese"
+    rf"|inoculated|vaccinated)|{_B}(?:control|mock|vehicle|dmso|pbs|saline"
+    rf"|sham)[\s_-]*(?:treated|infected"
+    rf"|stimulated|exposed|induced|injected|transfected)|{_B}(?:control|scrambled?"
+    rf"|non[\s_-]?target\w*|negative"
+    rf"|nt|nc|luc\w*|gfp)[\s_-]+(?:si|sh|sg)rna{_E}|{_B}(?:si|sh|sg)rna[\s_-]*(?:control|ctrl"
+    rf"|scr\w*|nc|nt){_E}",
     re.IGNORECASE,
 )
 _QUALITY = re.compile(
-    r"control[\s_-]+(?:region|probe|material|group a)|quality[\s_-]control|controlled|normal[\s_-]karyotype"
+    r"control[\s_-]+(?:region|probe|material|group a)|quality[\s_-]control|controlled"
+    r"|normal[\s_-]karyotype"
     r"|normal[\s_-](?:diet|human serum)|cell[\s_-]cycle[\s_-]control|birth[\s_-]control",
     re.IGNORECASE,
 )
 _PLAIN = re.compile(
-    rf"(?:none|no|control|ctrl|untreated|vehicle.*|dmso.*|pbs.*|saline|mock|media?(?: only| alone)?|0|placebo"
-    rf"|wt|wild[\s_-]?type|\+/\+|normal|sham|water|naive|baseline|unstimulated|ethanol|etoh|nil|-)\W*{_E}?",
+    rf"(?:none|no|control|ctrl|untreated|vehicle.*|dmso.*|pbs.*|saline|mock|media?(?: only"
+    rf"| alone)?|0|placebo"
+    rf"|wt|wild[\s_-]?type|\+/\+|normal|sham|water|naive|baseline|unstimulated|ethanol|etoh|nil"
+    rf"|-)\W*{_E}?",
     re.IGNORECASE,
 )
+
+
+_SILENT = frozenset(("skip", "ontology", "sex", "age", "strain", "organism"))
+_CARRIERS = frozenset(("vehicle", "route", "solvent"))
+"""Keys that name what carried the compound: they hold for treated samples as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,20 +122,19 @@ def _text_signal(text: str) -> _Signal:
 @lru_cache(maxsize=1 << 15)
 def _keyed_signal(key: str, value: str) -> _Signal:
     route = route_of(key).name
-    if is_unstated(value) or route in ("skip", "ontology", "sex", "age", "strain", "organism"):
+    if is_unstated(value) or route in _SILENT or normal_key(key) in _CARRIERS:
         return _Signal()
-    if normal_key(key) in ("vehicle", "route", "solvent"):
-        return _Signal()
-    if route in ("gene", "treatment") and _PLAIN.fullmatch(value.strip()):
+    changes = route in ("gene", "treatment")
+    if changes and _PLAIN.fullmatch(value.strip()):
         return _Signal(control=4.2)
     if route in ("disease", "group") and is_healthy_value(value):
         return _Signal(control=4.2)
     found = _text_signal(value)
-    if route == "disease" and not says_healthy(value) and not found.control:
-        return _Signal(changed=3.6)
-    if route in ("gene", "treatment") and not found.control:
-        return _Signal(changed=max(found.changed, 3.2))
-    return found
+    if found.control or not (changes or route == "disease"):
+        return found
+    if route == "disease":
+        return found if says_healthy(value) else _Signal(changed=3.6)
+    return _Signal(changed=max(found.changed, 3.2))
 
 
 def _signal(record: CurationRecord) -> _Signal:

@@ -20,18 +20,21 @@ description or an unknown key; part of a longer name of another field."""
 
 CONFIDENCE: Mapping[int, Mapping[Kind, float]] = {
     HINTED: {
-        Kind.EXTRA: 0.93, Kind.LABEL: 0.95, Kind.SYNONYM: 0.90, Kind.ABBREVIATION: 0.85,
-        Kind.AMBIGUOUS: 0.60, Kind.COMMON: 0.80, Kind.ACRONYM: 0.50, Kind.LINE: 0.92, Kind.SYMBOL: 0.85,
+        Kind.EXTRA: 0.93, Kind.LABEL: 0.95, Kind.SYNONYM: 0.90,
+        Kind.ABBREVIATION: 0.85, Kind.AMBIGUOUS: 0.60, Kind.COMMON: 0.80,
+        Kind.ACRONYM: 0.50, Kind.LINE: 0.92, Kind.SYMBOL: 0.85,
     },
     SAID: {
-        Kind.EXTRA: 0.78, Kind.LABEL: 0.80, Kind.SYNONYM: 0.75, Kind.ABBREVIATION: 0.65,
-        Kind.AMBIGUOUS: 0.45, Kind.COMMON: 0.50, Kind.ACRONYM: 0.40, Kind.LINE: 0.80, Kind.SYMBOL: 0.75,
+        Kind.EXTRA: 0.78, Kind.LABEL: 0.80, Kind.SYNONYM: 0.75,
+        Kind.ABBREVIATION: 0.65, Kind.AMBIGUOUS: 0.45, Kind.COMMON: 0.50,
+        Kind.ACRONYM: 0.40, Kind.LINE: 0.80, Kind.SYMBOL: 0.75,
     },
     ASIDE: {
-        Kind.EXTRA: 0.58, Kind.LABEL: 0.60, Kind.SYNONYM: 0.55, Kind.ABBREVIATION: 0.45,
-        Kind.AMBIGUOUS: 0.30, Kind.COMMON: 0.30, Kind.ACRONYM: 0.25, Kind.LINE: 0.60, Kind.SYMBOL: 0.55,
+        Kind.EXTRA: 0.58, Kind.LABEL: 0.60, Kind.SYNONYM: 0.55,
+        Kind.ABBREVIATION: 0.45, Kind.AMBIGUOUS: 0.30, Kind.COMMON: 0.30,
+        Kind.ACRONYM: 0.25, Kind.LINE: 0.60, Kind.SYMBOL: 0.55,
     },
-    NESTED: {kind: 0.55 for kind in Kind},
+    NESTED: dict.fromkeys(Kind, 0.55),
 }  # fmt: skip
 """Prior that a statement is right, by tier and kind of name. These are ordered by hand; the
 benchmark prints how often each holds on labelled samples. They are not calibrated probabilities

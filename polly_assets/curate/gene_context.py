@@ -20,19 +20,27 @@ _SYMBOL = r"(?P<gene>[A-Z][A-Z0-9]{1,9}(?:-[A-Z0-9]{1,4})?|C\d+orf\d+)"
 _CONTEXTS = tuple(
     re.compile(pattern)
     for pattern in (
-        rf"\b(?:si|sh|sg|g)(?:RNA)?[\s_-]*(?:against|targeting|for|of|to)?[\s_-]*{_SYMBOL}(?![A-Za-z0-9])",
+        rf"\b(?:si|sh|sg|g)(?:RNA)?[\s_-]*(?:against|targeting|for|of"
+        rf"|to)?[\s_-]*{_SYMBOL}(?![A-Za-z0-9])",
         rf"\b(?:anti|Anti|ANTI|alpha|Ad|Lv|pLenti)[\s_-]{_SYMBOL}(?![A-Za-z0-9])",
         rf"\b(?:[Kk]nock[\s-]?(?:down|out|in)|[Dd]epletion|[Ll]oss|[Oo]ver-?expression|[Dd]eletion"
-        rf"|[Ss]ilencing|[Ee]xpression|[Mm]utation|[Ii]nhibition) (?:of|in) (?:the )?{_SYMBOL}(?![A-Za-z0-9])",
-        rf"(?<![A-Za-z0-9]){_SYMBOL}[\s_-]*(?:-/-|\+/-|\(-/-\)|KO\b|KD\b|[Kk]nock|[Nn]ull\b|[Mm]utant|[Mm]utat"
-        rf"|[Oo]ver-?express|[Dd]eficien|[Dd]eplet|[Dd]elet|[Tt]ransgenic|si(?:RNA)?\b|sh(?:RNA)?\b|sg(?:RNA)?\b"
+        rf"|[Ss]ilencing|[Ee]xpression|[Mm]utation|[Ii]nhibition) (?:of"
+        rf"|in) (?:the )?{_SYMBOL}(?![A-Za-z0-9])",
+        rf"(?<![A-Za-z0-9]){_SYMBOL}[\s_-]*(?:-/-|\+/-|\(-/-\)|KO\b|KD\b|[Kk]nock|[Nn]ull\b"
+        rf"|[Mm]utant|[Mm]utat"
+        rf"|[Oo]ver-?express|[Dd]eficien|[Dd]eplet|[Dd]elet|[Tt]ransgenic|si(?:RNA)?\b"
+        rf"|sh(?:RNA)?\b|sg(?:RNA)?\b"
         rf"|ChIP|[Ii]nhibitor|gene\b|WT\b|wild[\s-]?type)",
     )
 )
 _KEYED = re.compile(rf"(?<![A-Za-z0-9]){_SYMBOL}(?![A-Za-z0-9])")
 _WORDS = frozenset(
-    "CAT MICE IMPACT REST SET MAX WAS HAS CELL DNA RNA KO KD WT NA OE CTRL GFP EGFP RFP LUC".split()
-)
+    (
+        "CAT", "MICE", "IMPACT", "REST", "SET", "MAX", "WAS", "HAS", "CELL",
+        "DNA", "RNA", "KO", "KD", "WT", "NA", "OE", "CTRL", "GFP",
+        "EGFP", "RFP", "LUC",
+    )
+)  # fmt: skip
 """Symbols, or near symbols, that are mostly something else even in a gene's context."""
 
 

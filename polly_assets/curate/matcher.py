@@ -6,23 +6,19 @@ Keep out: other texts of the record or study, negation, and confidence.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from polly_assets.curate.cell_lines import Place, cell_line
 from polly_assets.curate.keys import Route
 from polly_assets.curate.lexicon import Entry, Lexicon, LexiconTerm
 from polly_assets.curate.naming import Kind, stop_names
-from polly_assets.curate.text import HARD, Words, compact_name, cut
+from polly_assets.curate.text import HARD, Words, cut
 
 _LONGEST_NAME = 120
 _LONGEST_LINE = 24
 _PREFERENCE = ("cell_line", "cell_type", "disease", "drug", "tissue", "organism", "gene")
 """Which field keeps a text that two fields claim with equal right."""
-_LINE_BEFORE = re.compile(r"\b(?:cell )?line[s:]? $", re.IGNORECASE)
-_LINE_AFTER = re.compile(r"[\s_-]*(?:cells?|cell[\s_-]*lines?|line)\b", re.IGNORECASE)
-_COMMON_LINE = re.compile(r"CVCL_[0-3]\d{3}")
-"""Cellosaurus numbered the lines in common use first, with digits only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +93,8 @@ class Matcher:
         hinted = "cell_line" in route.hinted
         if not hinted and "cell_line" not in route.also:
             return
-        last = {}
         count = len(words.starts)
-        for i, at in enumerate(words.compact_at):
-            end = words.compact_at[i + 1] if i + 1 < count else len(words.compact)
-            last[end - (1 if words.compact[end - 1 : end] == HARD else 0)] = i
+        last = {_compact_end(words, i): i for i in range(count)}
         for first in range(count):
             if not words.begins[first]:
                 continue
@@ -112,7 +105,7 @@ class Matcher:
                     continue
                 start, end = words.starts[first], words.ends[final]
                 whole = first == 0 and final == count - 1
-                entry = _line(words.text, start, end, entries, hinted, whole, self._stops)
+                entry = cell_line(entries, Place(words.text, start, end, hinted, whole))
                 if entry is not None:
                     yield _match(entry, start, end, route, whole)
 
@@ -122,49 +115,16 @@ def _length(words: Words, word: int) -> int:
     return after - words.spaced_at[word]
 
 
+def _compact_end(words: Words, word: int) -> int:
+    if word + 1 == len(words.starts):
+        return len(words.compact)
+    end = words.compact_at[word + 1]
+    return end - 1 if words.compact[end - 1 : end] == HARD else end
+
+
 def _match(entry: Entry, start: int, end: int, route: Route, whole: bool) -> Match:
     field = entry.term.field
     return Match(field, entry.term, entry.kind, start, end, field in route.hinted, whole)
-
-
-def _line(
-    text: str, start: int, end: int, entries: tuple[Entry, ...], hinted: bool, whole: bool,
-    stops: frozenset[tuple[str, str]],
-) -> Entry | None:  # fmt: skip
-    """The cell line that `text[start:end]` names, if its spelling and place allow one."""
-    raw = text[start:end]
-    letters = "".join(c for c in raw if c.isalnum())
-    lines = [entry for entry in entries if entry.kind is Kind.LINE]
-    if not lines or letters.isdigit():
-        return None
-    exact = [e for e in lines if e.form == raw]
-    same = [e for e in lines if "".join(c for c in e.form if c.isalnum()) == letters]
-    best = (exact or same or lines)[0]
-    told = hinted or bool(_LINE_BEFORE.search(text[max(0, start - 11) : start]))
-    said = told or bool(_LINE_AFTER.match(text, end))
-    folded = compact_name(raw)
-    if ("cell_line", folded) in stops and not whole:
-        return None
-    return best if _line_fits(raw, letters, best, bool(same), told, said, whole) else None
-
-
-def _line_fits(
-    raw: str, letters: str, entry: Entry, same: bool, told: bool, said: bool, whole: bool
-) -> bool:
-    """Short or wordlike names need more support than `MCF-7` does."""
-    mixed = any(c.isdigit() for c in letters) and any(c.isalpha() for c in letters)
-    common = _COMMON_LINE.fullmatch(entry.term.curie) is not None
-    if " " in raw and not (same and (common or told)):
-        return False
-    if told:
-        enough = len(letters) > 3 if not mixed else len(letters) > 1
-        return (whole and enough) or (enough and (same or mixed) and (common or len(letters) > 4))
-    if not common:
-        return said and same and mixed and len(letters) > 4
-    if mixed:
-        return len(letters) > 3 if not said else len(letters) > 2
-    wordlike = letters.islower() or letters.istitle()
-    return (same and len(letters) > 3 and not wordlike) or (said and len(letters) > 3)
 
 
 def _settle(found: list[Match]) -> tuple[Match, ...]:

@@ -22,7 +22,8 @@ _BEFORE = re.compile(
 )
 _AFTER = re.compile(
     r"[\s_)(-]*(?:(?:is|was|were|are)?\s*(?:negative\b|neg\b|free\b|excluded\b|ruled out"
-    r"|absent\b|unaffected\b|resistant\b|naive\b|vaccin\w+)|[:=]\s*(?:no|none|negative|absent|false|0)\b"
+    r"|absent\b|unaffected\b|resistant\b|naive\b|vaccin\w+)|[:=]\s*(?:no|none|negative|absent"
+    r"|false|0)\b"
     r"|[- _]?(?:adjacent|matched|free)\b|\s*\(-\))",
     re.IGNORECASE,
 )
@@ -39,28 +40,34 @@ _HEALTHY_PHRASE = re.compile(
     r"|\buninvolved\b|\bunaffected\b|\bdisease[\s_-]*free\b|\bno[\s_-]+(?:known[\s_-]+)?"
     r"(?:disease|diagnosis|tumou?r|cancer|pathology|abnormalit\w+)\b"
     r"|\b(?:normal|control)s?[\s_-]+(?:human[\s_-]+|adult[\s_-]+|fetal[\s_-]+|whole[\s_-]+)?"
-    r"(?:\w+[\s_-]+)?(?:tissues?|donors?|subjects?|volunteers?|individuals?|controls?|patients?|persons?"
+    r"(?:\w+[\s_-]+)?(?:tissues?|donors?|subjects?|volunteers?|individuals?|controls?|patients?"
+    r"|persons?"
     r"|people|participants?|child(?:ren)?|wom[ae]n|m[ae]n|males?|females?|samples?|biops(?:y|ies)"
     r"|mucosa|skin|brain|liver|lung|kidney|breast|colon|prostate|muscle|cartilage|epithel\w+)\b"
     r"|\bhealthy(?:control|donor)",
     re.IGNORECASE,
 )
 _NOT_HEALTHY = re.compile(
-    r"\bnormal[\s_-]+(?:karyotype|cytogenetic\w*|like|weight|diet|human[\s_-]+serum|medium|range)\b",
+    r"\bnormal[\s_-]+(?:karyotype|cytogenetic\w*|like|weight|diet|human[\s_-]+serum|medium"
+    r"|range)\b",
     re.IGNORECASE,
 )
 _HEALTHY_VALUE = re.compile(
-    r"(?:none(?: reported)?|no|normal|healthy|health|control|controls|ctrl|ctl|cntl|hc|hv|nc|con|unaffected"
+    r"(?:none(?: reported)?|no|normal|healthy|health|control|controls|ctrl|ctl|cntl|hc|hv|nc|con"
+    r"|unaffected"
     r"|negative|non|no disease|not applicable|disease[- ]free|uninfected|non[- ]?infected|mock"
     r"|asymptomatic|well|nd|non[- ]?diabetic|uninvolved|wild[- ]?type|wt|naive|sham|absent)"
-    r"(?:[\s_,/:;()-]+(?:healthy|control|controls|ctrl|normal|donor|donors|subject|subjects|individual"
-    r"|volunteer|volunteers|patient|patients|person|group|tissue|sample|samples|adult|adults|case|cases"
+    r"(?:[\s_,/:;()-]+(?:healthy|control|controls|ctrl|normal|donor|donors|subject|subjects"
+    r"|individual"
+    r"|volunteer|volunteers|patient|patients|person|group|tissue|sample|samples|adult|adults"
+    r"|case|cases"
     r"|infection|infected|uninfected|mock|no disease|none|child|children|elderly|young|old|aged|hc"
     r"|human|male|female|non[\s-]?\w+|\d+|[a-z]))*",
     re.IGNORECASE,
 )
 _UNSTATED = re.compile(
-    r"(?:n\.?/?a\.?|na|nan|nil|null|unknown|unk|not (?:available|known|determined|recorded|reported|collected|"
+    r"(?:n\.?/?a\.?|na|nan|nil|null|unknown|unk|not (?:available|known|determined|recorded"
+    r"|reported|collected|"
     r"provided|stated|done)|missing|n\.?d\.?|\?+|-+|\.+|)",
     re.IGNORECASE,
 )
@@ -88,8 +95,10 @@ def says_healthy(text: str) -> bool:
 
 
 _CONTROL_WORD = re.compile(
-    r"(?<![A-Za-z0-9])(?:controls?\d*|ctrls?\d*|ctl\d*|normals?|wt|wild[\s_-]?type|nl|hc\d*|non(?=[A-Z]{2}))"
-    r"(?![A-Za-z0-9])(?![\s_-]*(?:si|sh|sg)rna|[\s_-]*(?:treat|transfect|transduc|infect|vector|virus"
+    r"(?<![A-Za-z0-9])(?:controls?\d*|ctrls?\d*|ctl\d*|normals?|wt|wild[\s_-]?type|nl|hc\d*"
+    r"|non(?=[A-Z]{2}))"
+    r"(?![A-Za-z0-9])(?![\s_-]*(?:si|sh|sg)rna|[\s_-]*(?:treat|transfect|transduc|infect|vector"
+    r"|virus"
     r"|karyotype|cytogen|media|medium|cells?\b))(?<!mal control)",
     re.IGNORECASE,
 )

@@ -8,7 +8,8 @@ from tests.assets.curate.small import labels
 @pytest.mark.parametrize(
     ("value", "sex"),
     [("F", "female"), ("Male", "male"), ("woman", "female"), ("boy", "male"), ("mixed", "mixed"),
-     ("male and female", "mixed"), ("1", None), ("NA", None), ("unknown", None), ("1 (female)", "female")],
+     ("male and female", "mixed"), ("1", None), ("NA", None), ("unknown", None), ("1 (female)",
+     "female")],
 )  # fmt: skip
 def test_sex_under_its_key(annotate, value, sex):
     for key in ("Sex", "gender"):
@@ -60,8 +61,10 @@ def test_age_in_running_text(annotate):
 
 @pytest.mark.parametrize(
     ("value", "strain"),
-    [("C57BL/6", "C57BL/6"), ("C57BL6", "C57BL/6"), ("c57/bl6", "C57BL/6"), ("C57BL/6J", "C57BL/6J"),
-     ("Balb/c", "BALB/c"), ("FVB/N", "FVB/N"), ("129/Sv", "129"), ("Sprague-Dawley", "Sprague Dawley"),
+    [("C57BL/6", "C57BL/6"), ("C57BL6", "C57BL/6"), ("c57/bl6", "C57BL/6"), ("C57BL/6J",
+     "C57BL/6J"),
+     ("Balb/c", "BALB/c"), ("FVB/N", "FVB/N"), ("129/Sv", "129"), ("Sprague-Dawley",
+     "Sprague Dawley"),
      ("Kunming", "Kunming")],
 )  # fmt: skip
 def test_strains_by_their_standard_names(annotate, value, strain):

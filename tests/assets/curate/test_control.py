@@ -12,7 +12,8 @@ def verdicts(*titles: str) -> list[bool | None]:
 
 @pytest.mark.parametrize(
     "title",
-    ["control rep1", "untreated 24h", "DMSO 6h", "mock", "wild type liver", "scrambled shRNA", "healthy donor 3",
+    ["control rep1", "untreated 24h", "DMSO 6h", "mock", "wild type liver", "scrambled shRNA",
+     "healthy donor 3",
      "vehicle-treated", "siControl", "uninfected", "sham operated", "empty vector"],
 )  # fmt: skip
 def test_control_words(title):

@@ -1,3 +1,5 @@
+# ruff: noqa: RUF001 - Greek letters and curly quotes are what is tested
+
 from __future__ import annotations
 
 import pytest
@@ -198,13 +200,16 @@ def test_every_field_is_present_and_stamped(model, annotate):
 
 
 WORDS = st.sampled_from(
-    ["breast cancer", "MCF-7", "MCF 7", "no", "T-cells", "(HCC)", "hepatocellular carcinoma", "TNF-α",
-     "liver;", "Sjögren’s", "E18.5", "58 years old", "female", "C57BL/6", "siTP53", "\u00a0", "İ", "ﬁ", "ß", "HCC",
+    ["breast cancer", "MCF-7", "MCF 7", "no", "T-cells", "(HCC)", "hepatocellular carcinoma",
+     "TNF-α",
+     "liver;", "Sjögren’s", "E18.5", "58 years old", "female", "C57BL/6", "siTP53", "\u00a0",
+     "İ", "ﬁ", "ß", "HCC",
      "Age: 5", "sex: F", ".", "non-", "healthy", "organoid", "µM", "A\u0301"]
 )  # fmt: skip
 TEXTS = st.one_of(st.lists(WORDS, max_size=8).map(" ".join), st.text(max_size=60))
 KEYS = st.sampled_from(
-    ["tissue", "disease", "cell line", "cell type", "Sex", "age (weeks)", "strain", "treatment", "odd", "genotype", ""]
+    ["tissue", "disease", "cell line", "cell type", "Sex", "age (weeks)", "strain",
+     "treatment", "odd", "genotype", ""]
 )  # fmt: skip
 RECORDS = st.builds(
     CurationRecord,

@@ -1,4 +1,8 @@
+# ruff: noqa: RUF001 - Greek letters and curly quotes are what is tested
+
 from __future__ import annotations
+
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -45,5 +49,5 @@ def test_words_lie_in_order_inside_the_text(text):
     words = cut(text)
     spans = list(zip(words.starts, words.ends, strict=True))
     assert all(0 <= start < end <= len(text) for start, end in spans)
-    assert all(a[1] <= b[0] for a, b in zip(spans, spans[1:], strict=False))
+    assert all(a[1] <= b[0] for a, b in pairwise(spans))
     assert len(words.spaced_at) == len(words.compact_at) == len(spans)
