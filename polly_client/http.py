@@ -63,7 +63,7 @@ class HttpDoor(Door):
     """
 
     def __init__(self, url: str, api_key: str | None = None) -> None:
-        headers = {"Authorization": f"Bearer {api_key}".encode()} if api_key else {}
+        headers = [(b"Authorization", f"Bearer {api_key}".encode())] if api_key else []
         timeout = httpx.Timeout(REPLY_SECONDS, connect=CONNECT_SECONDS)
         self._url = url.rstrip("/")
         self._client = httpx.Client(base_url=self._url, headers=headers, timeout=timeout)
