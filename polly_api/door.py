@@ -15,12 +15,13 @@ import pyarrow as pa
 from polly_api.base import AtlasInfo, Door, Finding
 from polly_api.doctor import examine
 from polly_assets import atlases as registry
+from polly_assets import knowledge
 from polly_assets.curate.models.registry import DEFAULT_MODEL, open_model
 from polly_assets.curate.records import record_from_json, to_json
 from polly_assets.ingest import landing
 from polly_assets.publish.exports.registry import export_named
 from polly_assets.publish.load import load_dataset
-from polly_assets.schema import DATASETS, SQL_TABLES
+from polly_assets.schema import DATASETS, MEASUREMENTS, SQL_TABLES
 from polly_resources.backends import Backends
 from polly_resources.errors import Conflict, NotFound
 from polly_resources.records import (
@@ -116,7 +117,7 @@ class LocalDoor(Door):
             raise NotFound(
                 "unknown_dataset",
                 f"atlas {atlas} has no dataset {', '.join(unknown)}",
-                hint=f"list them: polly sql 'SELECT dataset_id FROM {atlas}.datasets'",
+                hint=f"{atlas}.datasets lists those it has",
             )
         requests = [
             JobRequest(
@@ -170,8 +171,19 @@ class LocalDoor(Door):
         return out
 
     def gene(self, gene: str, atlas: str) -> pa.Table:
-        """See `Door.gene`."""
-        raise NotImplementedError
+        """See `Door.gene`. Understands symbols, their aliases, Ensembl ids and feature ids."""
+        registry.get(self._backends.tables, atlas)
+        table = f"{atlas}/{MEASUREMENTS.name}"
+        columns = ["dataset_id", "sample_id", "feature_id", "name", "value"]
+        schema = MEASUREMENTS.schema()
+        if self._backends.tables.version(table) is None:
+            return schema.empty_table().select(columns)
+        symbols, _ = knowledge.genes(self._backends.ontologies).resolve([gene])
+        for where in ({"name": sorted({gene, *filter(None, symbols)})}, {"feature_id": [gene]}):
+            rows = self._backends.tables.read(table, columns=columns, where=where)
+            if rows.num_rows:
+                break
+        return rows.sort_by([("dataset_id", "ascending"), ("sample_id", "ascending")])
 
     def curate(self, records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """See `Door.curate`."""

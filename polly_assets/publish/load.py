@@ -78,7 +78,7 @@ def _one(tables: TableStore, atlas: str, spec: TableSpec, dataset_id: str) -> di
         raise NotFound(
             "unknown_dataset",
             f"atlas {atlas} has no dataset {dataset_id!r}",
-            hint=f"list them: SELECT dataset_id FROM {atlas}.datasets",
+            hint=f"{atlas}.datasets lists those it has",
         )
     return dict(found[0])
 
