@@ -57,7 +57,8 @@ def test_dead_child_is_reported_with_its_last_words(tmp_path):
 STUBBORN = """
 import signal, subprocess, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
-subprocess.Popen([sys.executable, "-c", "import time; print('grandchild', flush=True); time.sleep(60)"])
+code = "import time; print('grandchild', flush=True); time.sleep(60)"
+subprocess.Popen([sys.executable, "-c", code])
 time.sleep(60)
 """
 
