@@ -6,7 +6,7 @@ Keep out: matching terms in text.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from polly_resources.records import Term
@@ -32,3 +32,11 @@ class OntologySource(ABC):
     @abstractmethod
     def terms(self, name: str) -> Iterator[Term]:
         """Every term of the ontology, deprecated ones included. Raises NotFound."""
+
+    @abstractmethod
+    def lookup(self, name: str, curies: Collection[str]) -> dict[str, Term]:
+        """The terms of these CURIEs, deprecated ones included; unknown CURIEs are left out.
+
+        Costs little memory, whatever the size of the ontology. Raises NotFound where no
+        ontology has that name.
+        """

@@ -1,6 +1,7 @@
 """Keeps converted ontologies as Arrow files, so that the next load takes a fraction.
 
 One file per ontology and release: columns of `Term`, ancestors as codes into one dictionary.
+Files are mapped into memory and not compressed, so that a few terms cost a few pages.
 The folder may be absent, read-only or damaged: a cache is never needed.
 Keep out: where terms come from.
 """
@@ -8,16 +9,19 @@ Keep out: where terms come from.
 from __future__ import annotations
 
 import contextlib
+import os
 import uuid
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from polly_resources.records import Term
 
-REVISION = 1
+REVISION = 2
 """Count up when the readers' or this file's output changes: older files are then ignored."""
 
 
@@ -39,17 +43,35 @@ def write(path: Path, terms: Iterable[Term]) -> bool:
 
 def read(path: Path) -> Iterator[Term] | None:
     """The stored terms in their order, or None where there is no sound file."""
+    table = _open(path)
+    return None if table is None else _terms(table)
+
+
+def lookup(path: Path, curies: Collection[str]) -> Iterator[Term] | None:
+    """The stored terms of these CURIEs in their order, or None where there is no sound file."""
+    table = _open(path)
+    if table is None:
+        return None
+    wanted = pc.is_in(table.column("curie"), value_set=pa.array(curies, pa.string()))
+    return _terms(table.take(pc.indices_nonzero(wanted)))
+
+
+def _open(path: Path) -> pa.Table | None:
     try:
         with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as reader:
-            return _terms(reader.read_all())
+            table = reader.read_all()
+            table.validate()
     except (OSError, pa.ArrowException):
         return None
+    return table
 
 
-def _store(sink: object, table: pa.Table) -> None:
-    options = pa.ipc.IpcWriteOptions(compression="zstd")
-    with pa.ipc.new_file(sink, table.schema, options=options) as writer:
+def _store(sink: BinaryIO, table: pa.Table) -> None:
+    with pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table, max_chunksize=max(1, table.num_rows))
+    # Nothing in the file would tell of pages lost in a crash.
+    sink.flush()
+    os.fsync(sink.fileno())
 
 
 def _table(terms: Iterable[Term]) -> pa.Table:
@@ -95,8 +117,11 @@ def _terms(table: pa.Table) -> Iterator[Term]:
 
     synonyms, ancestors = column("synonyms"), column("ancestors")
     names: Sequence[str] = synonyms.values.to_pylist()
-    curies = ancestors.values.dictionary.to_pylist().__getitem__
-    codes = ancestors.values.indices.to_numpy()
+    coded = ancestors.values
+    if len(coded) < len(coded.dictionary):
+        coded = coded.dictionary_decode().dictionary_encode()
+    curies = coded.dictionary.to_pylist().__getitem__
+    codes = coded.indices.to_numpy()
     return (
         Term(
             curie,

@@ -17,7 +17,8 @@ from polly_resources.records import Term
 class OntologyRow:
     """One ontology: `reader` names the module that reads `package`.
 
-    Terms without synonyms whose label matches the pattern `skip` are left out.
+    Terms without synonyms whose label matches the pattern `skip` are left out; those of
+    `data/ADDITIONS.tsv` that the package lacks are added.
     """
 
     name: str
@@ -26,6 +27,7 @@ class OntologyRow:
     licence: str
     source: str
     skip: str = ""
+    additions: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ ROWS = (
         "CC0-1.0",
         "https://github.com/obophenotype/ncbitaxon",
         skip=OPEN_NOMENCLATURE,
+        additions="organisms1",
     ),
     OntologyRow("PATO", "cellxgene", _GUIDE, "CC-BY-3.0", "https://github.com/pato-ontology/pato"),
     OntologyRow(

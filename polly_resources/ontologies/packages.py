@@ -1,6 +1,6 @@
 """Ontology releases out of installed Python packages: no download, no server.
 
-Owns the backend `packages://FOLDER`, where FOLDER is its cache.
+Owns the backend `packages://FOLDER`, where FOLDER is its cache, percent-encoded.
 Keep out: file layouts (one reader module each) and the list of ontologies (`catalogue`).
 """
 
@@ -9,11 +9,13 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
+from urllib.parse import unquote
 
 from polly_resources.errors import Misconfigured, NotFound
-from polly_resources.ontologies import cache, cellxgene, drug_names, hgnc
+from polly_resources.ontologies import additions, cache, cellxgene, drug_names, hgnc
 from polly_resources.ontologies.base import OntologyInfo, OntologySource
 from polly_resources.ontologies.catalogue import ROWS, OntologyRow, Release
 from polly_resources.records import Term
@@ -25,6 +27,8 @@ READERS: Mapping[str, Callable[[Path, str], Release]] = {
 }
 """Reader name to its call: package folder and ontology name to the newest release."""
 
+_Read = TypeVar("_Read")
+
 
 class PackageOntologies(OntologySource):
     """The ontologies of `catalogue.ROWS`, in the newest release that is installed.
@@ -34,7 +38,7 @@ class PackageOntologies(OntologySource):
     """
 
     def __init__(self, address: str) -> None:
-        folder = address.partition("://")[2]
+        folder = unquote(address.partition("://")[2])
         self._folder = Path(folder) if folder else None
 
     def available(self) -> Sequence[OntologyInfo]:
@@ -45,6 +49,21 @@ class PackageOntologies(OntologySource):
 
     def terms(self, name: str) -> Iterator[Term]:
         """Every term of the ontology, deprecated ones included. Raises NotFound."""
+        release, path = self._source(name)
+        stored = _cached(path, release, cache.read)
+        return release.read() if stored is None else stored
+
+    def lookup(self, name: str, curies: Collection[str]) -> dict[str, Term]:
+        """See `OntologySource.lookup`; without a cache every term is read."""
+        wanted = set(curies)
+        release, path = self._source(name)
+        found = _cached(path, release, lambda path: cache.lookup(path, wanted))
+        if found is None:
+            found = (term for term in release.read() if term.curie in wanted)
+        return {term.curie: term for term in found}
+
+    def _source(self, name: str) -> tuple[Release, Path | None]:
+        """The release of that name, and its file in the cache. Raises NotFound."""
         row = next((row for row in ROWS if row.name == name), None)
         if row is None:
             known = ", ".join(row.name for row in ROWS)
@@ -53,16 +72,27 @@ class PackageOntologies(OntologySource):
             )
         release = _release(row)
         if self._folder is None:
-            return _kept(release.read(), row.skip)
-        path = self._folder / _file_name(row, release.version)
-        stored = cache.read(path)
-        if stored is None and cache.write(path, _kept(release.read(), row.skip)):
-            stored = cache.read(path)
-        return _kept(release.read(), row.skip) if stored is None else stored
+            return release, None
+        return release, self._folder / _file_name(row, release.version)
+
+
+def _cached(
+    path: Path | None, release: Release, read: Callable[[Path], _Read | None]
+) -> _Read | None:
+    """What `read` finds in the cache file, written first where need be; None without one."""
+    if path is None:
+        return None
+    found = read(path)
+    if found is None and cache.write(path, release.read()):
+        found = read(path)
+    return found
 
 
 def _release(row: OntologyRow) -> Release:
-    return READERS[row.reader](_package_folder(row.package), row.name)
+    """The newest release, without what the row skips and with what it adds."""
+    whole = READERS[row.reader](_package_folder(row.package), row.name)
+    kept = Release(whole.version, lambda: _kept(whole.read(), row.skip))
+    return additions.merged(kept, row.additions) if row.additions else kept
 
 
 def _package_folder(package: str) -> Path:

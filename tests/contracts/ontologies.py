@@ -50,6 +50,21 @@ class OntologySuite:
             source.terms("NOPE")
         assert caught.value.code == "unknown_ontology"
         assert "MONDO" in caught.value.hint
+        with pytest.raises(NotFound) as caught:
+            source.lookup("NOPE", [])
+        assert caught.value.code == "unknown_ontology"
+
+    def test_lookup_gives_the_same_terms(self, source: OntologySource) -> None:
+        for info in source.available():
+            terms = {term.curie: term for term in source.terms(info.name)}
+            some = dict(list(terms.items())[::3])
+            assert source.lookup(info.name, list(some)) == some
+
+    def test_lookup_leaves_out_the_unknown(self, source: OntologySource) -> None:
+        first = next(iter(source.terms("MONDO")))
+        asked = [first.curie, "NOPE:1", "", first.curie]
+        assert source.lookup("MONDO", asked) == {first.curie: first}
+        assert source.lookup("MONDO", ["NOPE:1"]) == source.lookup("MONDO", []) == {}
 
 
 def entry(label: str, *ancestors: str, **more: Any) -> dict[str, Any]:

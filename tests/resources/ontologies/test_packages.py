@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polly_resources.errors import BadInput, Misconfigured, NotFound
-from polly_resources.ontologies import cache, cellxgene, drug_names, hgnc, packages
+from polly_resources.ontologies import additions, cache, cellxgene, drug_names, hgnc, packages
+from polly_resources.ontologies.catalogue import Release
 from polly_resources.ontologies.packages import PackageOntologies
 from polly_resources.records import Term
 from tests.contracts.ontologies import OntologySuite, entry, install, write_release
@@ -75,6 +76,27 @@ def test_new_release_replaces_the_cached_one(guide: Path, tmp_path: Path) -> Non
     assert [term.label for term in source.terms("MONDO")] == ["new"]
 
 
+@pytest.mark.usefixtures("guide")
+def test_address_is_percent_encoded(tmp_path: Path) -> None:
+    list(PackageOntologies(f"packages://{tmp_path}/a%20b%2525").terms("CL"))
+    assert [path.suffix for path in (tmp_path / "a b%25").iterdir()] == [".arrow"]
+
+
+@pytest.mark.usefixtures("guide")
+def test_lookup_carries_everything_and_fills_the_cache(tmp_path: Path) -> None:
+    source = PackageOntologies(f"packages://{tmp_path / 'cache'}")
+    expected = {
+        "MONDO:2": Term("MONDO:2", "cancer", ("malignant neoplasm",), ("MONDO:1",)),
+        "MONDO:3": Term("MONDO:3", "thyroid cancer", (), ("MONDO:2", "MONDO:1")),
+        "MONDO:4": Term("MONDO:4", "obsolete flu", deprecated=True, replaced_by="MONDO:2"),
+    }
+    assert source.lookup("MONDO", list(expected)) == expected
+    (path,) = (tmp_path / "cache").iterdir()
+    assert source.lookup("MONDO", list(expected)) == expected
+    path.write_bytes(path.read_bytes()[:-40])
+    assert source.lookup("MONDO", list(expected)) == expected
+
+
 def test_cache_answers_without_the_source(guide: Path, tmp_path: Path) -> None:
     source = PackageOntologies(f"packages://{tmp_path / 'cache'}")
     first = list(source.terms("MONDO"))
@@ -112,8 +134,9 @@ def test_unnamed_organisms_are_left_out_unless_they_have_a_common_name(
         "NCBITaxon:4": entry("Spisula solida"),
     }
     install(tmp_path, monkeypatch, {"NCBITaxon": taxa})
-    kept = PackageOntologies("packages://").terms("NCBITaxon")
-    assert [t.label for t in kept] == ["Homo sapiens", "Mus sp.", "Spisula solida"]
+    kept = list(PackageOntologies("packages://").terms("NCBITaxon"))
+    assert [t.label for t in kept[:3]] == ["Homo sapiens", "Mus sp.", "Spisula solida"]
+    assert not any("cf." in t.label for t in kept)
 
 
 @pytest.mark.parametrize(
@@ -204,6 +227,56 @@ def test_installed_packages_hold_what_the_platform_needs(tmp_path: Path) -> None
     assert "nexavar" in drugs["DRUGBANK:DB00398"].synonyms
 
 
+def test_additions_follow_what_the_package_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(additions, "FOLDER", tmp_path)
+    rows = ["curie\tlabel\tsynonyms\tparent", 'X:1\tthe "top"\t\t', "X:2\tmid\ta|b\tX:1"]
+    rows += ["X:3\tlow\t\tX:2", "X:4\tknown\t\tX:2"]
+    (tmp_path / "more1.tsv").write_text("\n".join(rows), encoding="utf-8")
+    release = additions.merged(Release("v1", lambda: iter([Term("X:4", "ours")])), "more1")
+    assert release.version == "v1+more1"
+    assert list(release.read()) == [
+        Term("X:4", "ours"),
+        Term("X:1", 'the "top"'),
+        Term("X:2", "mid", ("a", "b"), ("X:1",)),
+        Term("X:3", "low", (), ("X:2", "X:1")),
+    ]
+
+
+@pytest.mark.parametrize("content", [None, b"curie\tlabel\nX:1\tx\n", b"curie\tlabel\n\xff"])
+def test_damaged_additions_are_bad_input(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None
+) -> None:
+    monkeypatch.setattr(additions, "FOLDER", tmp_path)
+    if content is not None:
+        (tmp_path / "more1.tsv").write_bytes(content)
+    release = additions.merged(Release("v1", lambda: iter(())), "more1")
+    with pytest.raises(BadInput) as caught:
+        list(release.read())
+    assert caught.value.code == "damaged_ontology_file"
+    assert caught.value.file.endswith("more1.tsv")
+
+
+def test_organisms_that_are_no_animals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(tmp_path, monkeypatch, {"NCBITaxon": {}})
+    source = PackageOntologies("packages://")
+    (version,) = (info.version for info in source.available() if info.name == "NCBITaxon")
+    assert version == "v2026-01-01+organisms1"
+    terms = {term.curie: term for term in source.terms("NCBITaxon")}
+    names = [name.casefold() for t in terms.values() for name in (t.label, *t.synonyms)]
+    assert len(set(names)) == len(names)
+    for term in terms.values():
+        assert term.ancestors or term.label in ("cellular organisms", "Viruses")
+        for curie in term.ancestors:
+            assert set(terms[curie].ancestors) < set(term.ancestors)
+    by_name = {name: t for t in terms.values() for name in (t.label, *t.synonyms)}
+    expected = {"baker's yeast": "Fungi", "E. coli": "Bacteria", "thale cress": "Viridiplantae"}
+    expected |= {"rice": "land plants", "SARS-CoV-2": "Viruses", "HIV-1": "Retroviridae"}
+    for name, above in expected.items():
+        assert by_name[above].curie in by_name[name].ancestors
+
+
 words = st.text(string.ascii_letters + " é\n\"'", max_size=8)
 terms = st.builds(
     Term,
@@ -224,6 +297,10 @@ def test_cache_round_trip(tmp_path_factory: pytest.TempPathFactory, stored: list
     found = cache.read(path)
     assert found is not None
     assert list(found) == stored
+    curies = {term.curie for term in stored[:2]}
+    some = cache.lookup(path, curies)
+    assert some is not None
+    assert list(some) == [term for term in stored if term.curie in curies]
 
 
 @settings(max_examples=50, deadline=None)
