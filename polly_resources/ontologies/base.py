@@ -33,10 +33,11 @@ class OntologySource(ABC):
     def terms(self, name: str) -> Iterator[Term]:
         """Every term of the ontology, deprecated ones included. Raises NotFound."""
 
-    @abstractmethod
     def lookup(self, name: str, curies: Collection[str]) -> dict[str, Term]:
         """The terms of these CURIEs, deprecated ones included; unknown CURIEs are left out.
 
-        Costs little memory, whatever the size of the ontology. Raises NotFound where no
-        ontology has that name.
+        Reads every term; a source that can find a few without the rest does so instead.
+        Raises NotFound where no ontology has that name.
         """
+        wanted = set(curies)
+        return {term.curie: term for term in self.terms(name) if term.curie in wanted}
