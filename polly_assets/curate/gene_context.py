@@ -23,9 +23,9 @@ _CONTEXTS = tuple(
         rf"\b(?:si|sh|sg|g)(?:RNA)?[\s_-]*(?:against|targeting|for|of"
         rf"|to)?[\s_-]*{_SYMBOL}(?![A-Za-z0-9])",
         rf"\b(?:anti|Anti|ANTI|alpha|Ad|Lv|pLenti)[\s_-]{_SYMBOL}(?![A-Za-z0-9])",
-        rf"\b(?:[Kk]nock[\s-]?(?:down|out|in)|[Dd]epletion|[Ll]oss|[Oo]ver-?expression|[Dd]eletion"
+        rf"\b(?:[Kk]nock(?:ed)?[\s-]?(?:down|out|in)|[Dd]epletion|[Ll]oss|[Oo]ver-?expression|[Dd]eletion"
         rf"|[Ss]ilencing|[Ee]xpression|[Mm]utation|[Ii]nhibition) (?:of"
-        rf"|in) (?:the )?{_SYMBOL}(?![A-Za-z0-9])",
+        rf"|in|for) (?:the )?{_SYMBOL}(?![A-Za-z0-9])",
         rf"(?<![A-Za-z0-9]){_SYMBOL}[\s_-]*(?:-/-|\+/-|\(-/-\)|KO\b|KD\b|[Kk]nock|[Nn]ull\b"
         rf"|[Mm]utant|[Mm]utat"
         rf"|[Oo]ver-?express|[Dd]eficien|[Dd]eplet|[Dd]elet|[Tt]ransgenic|si(?:RNA)?\b"

@@ -65,6 +65,8 @@ _SYMBOL = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9][A-Za-z0-9.-]{1,14}")
 _DISEASE_ROOT = "MONDO:0000001"
 """What is not below it qualifies diseases: `tumor grade 2`, `common`."""
 _ANIMAL_ROOT = "MONDO:0005583"
+_ANIMALS = "NCBITaxon:33208"
+"""Outside animals the source holds a chosen few (bacteria, viruses, plants): all are taken."""
 _ORGANISM_ROOTS = frozenset(
     ("NCBITaxon:7742", "NCBITaxon:7215", "NCBITaxon:6237", "NCBITaxon:7157")
 )
@@ -90,6 +92,11 @@ def _disease(term: Term) -> Iterator[Name]:
 
 
 def _organism(term: Term) -> Iterator[Name]:
+    if _ANIMALS not in term.ancestors:
+        if " " in term.label or term.label.endswith("virus"):
+            yield Name(term.label, Kind.LABEL)
+            yield from (Name(synonym, Kind.SYNONYM) for synonym in term.synonyms if " " in synonym)
+        return
     if not _BINOMIAL.fullmatch(term.label) or _ORGANISM_ROOTS.isdisjoint(term.ancestors):
         return
     yield Name(term.label, Kind.LABEL)

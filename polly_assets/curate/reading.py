@@ -66,7 +66,7 @@ def states_health(texts: Iterable[Text], has_disease: Callable[[Text], bool]) ->
     texts = list(texts)
     if any(one.route.name in _TISSUE_ROUTES and says_healthy(one.text) for one in texts):
         return True
-    asked = [one for one in texts if one.route.name == "disease"]
+    asked = [t for t in texts if t.route.name == "disease" and "infect" not in t.key.casefold()]
     if any(is_healthy_value(one.text) for one in asked):
         return not any(has_disease(one) for one in asked)
     if any(one.route.name == "cell_line" or _LINE_WORDS.search(one.text) for one in texts):

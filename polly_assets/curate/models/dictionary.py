@@ -27,7 +27,7 @@ from polly_assets.curate.models.base import (
     CuratedRecord,
     CurationRecord,
 )
-from polly_assets.curate.naming import line_origins
+from polly_assets.curate.naming import Kind, line_origins
 from polly_assets.curate.negation import is_negated
 from polly_assets.curate.reading import (
     Found,
@@ -41,11 +41,14 @@ from polly_assets.curate.reading import (
     texts_of,
 )
 from polly_assets.curate.submitted import submitted_terms
+from polly_assets.curate.text import spaced_name
 from polly_resources.ontologies.base import OntologySource
 from polly_resources.records import Annotation
 
 RULES_REVISION = 1
 """Raise whenever a rule may read the same text differently."""
+
+_YES = re.compile(r"yes|y|true|positive|present", re.IGNORECASE)
 
 DENIABLE = ("disease", "drug")
 """Fields whose mention may be a denial (`no diabetes`, `without dexamethasone`)."""
@@ -150,7 +153,19 @@ class DictionaryModel(AnnotationModel):
         over = {(m.field, at) for m in defined for at in range(m.start, m.end)}
         found = [m for m in self._find(one.text, one.route) if (m.field, m.start) not in over]
         found += [m for m in defined if m.field not in DENIABLE or not _denied(one.text, m)]
-        return found
+        return found or self._affirmed(one)
+
+    def _affirmed(self, one: Text) -> list[Match]:
+        """The disease that a key names and its value affirms: `diabetes: yes`."""
+        if not one.key or one.route.name == "skip" or not _YES.fullmatch(one.text.strip()):
+            return []
+        start = one.text.index(one.text.strip())
+        end = start + len(one.text.strip())
+        return [
+            Match("disease", entry.term, entry.kind, start, end, True, True)
+            for entry in self._lexicon.whole(spaced_name(one.key))
+            if entry.term.field == "disease" and entry.kind in (Kind.LABEL, Kind.SYNONYM)
+        ]
 
     def _find(self, text: str, route: Route) -> tuple[Match, ...]:
         key = (route.name, text)

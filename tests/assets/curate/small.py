@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from polly_assets.curate.models.base import CuratedRecord
 from polly_resources.errors import NotFound
@@ -10,6 +10,7 @@ from polly_resources.ontologies.base import OntologyInfo, OntologySource
 from polly_resources.records import Annotation, Term
 
 ROOT = "MONDO:0000001"
+VERTEBRATE = ("NCBITaxon:7742", "NCBITaxon:33208")
 
 
 def _disease(number: int, label: str, *synonyms: str, above: tuple[int, ...] = ()) -> Term:
@@ -76,9 +77,10 @@ TERMS: dict[str, tuple[Term, ...]] = {
         Term("DRUGBANK:DB09145", "water"),
     ),
     "NCBITaxon": (
-        Term("NCBITaxon:9606", "Homo sapiens", ("human",), ("NCBITaxon:7742",)),
-        Term("NCBITaxon:10090", "Mus musculus", ("mouse",), ("NCBITaxon:7742",)),
-        Term("NCBITaxon:7460", "Apis mellifera", ("honey bee",), ("NCBITaxon:50557",)),
+        Term("NCBITaxon:9606", "Homo sapiens", ("human",), VERTEBRATE),
+        Term("NCBITaxon:10090", "Mus musculus", ("mouse",), VERTEBRATE),
+        Term("NCBITaxon:7460", "Apis mellifera", ("honey bee",), ("NCBITaxon:33208",)),
+        Term("NCBITaxon:562", "Escherichia coli", ("E. coli",), ("NCBITaxon:2",)),
     ),
     "HGNC": (
         Term("HGNC:11998", "TP53"),
@@ -102,6 +104,9 @@ class SmallOntologies(OntologySource):
         if name not in TERMS:
             raise NotFound("unknown_ontology", name)
         return iter(TERMS[name])
+
+    def lookup(self, name: str, curies: Collection[str]) -> dict[str, Term]:
+        return {term.curie: term for term in self.terms(name) if term.curie in curies}
 
 
 def labels(record: CuratedRecord, field: str) -> list[str]:

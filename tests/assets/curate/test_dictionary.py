@@ -106,6 +106,17 @@ def test_a_control_of_treatment_keeps_its_disease(annotate):
     assert labels(record, "disease") == ["asthma"]
 
 
+def test_a_key_may_name_the_disease_that_its_value_affirms(annotate):
+    (disease,) = annotate(asthma="yes").fields["disease"]
+    assert (disease.label, disease.text) == ("asthma", "yes")
+    assert annotate(asthma="no").fields["disease"] == ()
+
+
+def test_an_uninfected_cell_keeps_its_disease(annotate):
+    record = annotate(infection="uninfected", cell_type="breast cancer cells")
+    assert labels(record, "disease") == ["breast cancer"]
+
+
 def test_acronyms_need_their_key_or_their_table(annotate):
     assert labels(annotate("AML blasts"), "disease") == []
     assert labels(annotate("NSCLC biopsy"), "disease") == ["non-small cell lung carcinoma"]
@@ -165,6 +176,7 @@ def test_organism_by_scientific_and_common_name(annotate):
     assert annotate(organism="Homo sapiens").fields["organism"][0].curie == "NCBITaxon:9606"
     assert labels(annotate("mouse liver"), "organism") == ["Mus musculus"]
     assert labels(annotate(host="human"), "organism") == ["Homo sapiens"]
+    assert labels(annotate(organism="E. coli"), "organism") == ["Escherichia coli"]
 
 
 def test_submitted_terms_are_trusted(model):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import pytest
 
@@ -28,6 +28,9 @@ class Installed(OntologySource):
 
     def terms(self, name: str) -> Iterator[Term]:
         return self._all.terms(name)
+
+    def lookup(self, name: str, curies: Collection[str]) -> dict[str, Term]:
+        return self._all.lookup(name, curies)
 
 
 @pytest.fixture(scope="module")
