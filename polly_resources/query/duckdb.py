@@ -78,19 +78,17 @@ class DuckDBEngine(QueryEngine):
 
     def _supervise(self, job: _Job) -> pa.Table:
         """Run the job in a thread, so that the clock and Ctrl-C can interrupt it."""
-        thread = threading.Thread(target=job.work, name="polly-sql", daemon=True)
-        thread.start()
+        threading.Thread(target=job.work, name="polly-sql", daemon=True).start()
         try:
-            thread.join(self._limits.seconds)
-            if thread.is_alive():
-                raise BadQuery(
-                    "query_too_large",
-                    f"the statement ran longer than {self._limits.seconds:g} s",
-                    hint="filter more, or raise `seconds` in POLLY_QUERY",
-                )
+            in_time = job.done.wait(self._limits.seconds)
         finally:
-            if thread.is_alive():
-                job.interrupt()
+            job.stop()
+        if not in_time:
+            raise BadQuery(
+                "query_too_large",
+                f"the statement ran longer than {self._limits.seconds:g} s",
+                hint="filter more, or raise `seconds` in POLLY_QUERY",
+            )
         return job.result()
 
     def _open(self, folders: frozenset[str]) -> _Instance:
@@ -118,6 +116,8 @@ class _Job:
         self._paths = paths
         self._table: pa.Table | None = None
         self._error: BaseException | None = None
+        self._stopped = False
+        self.done = threading.Event()
 
     def work(self) -> None:
         """Run, keeping the result or the error; files are matched by name only if need be."""
@@ -125,24 +125,31 @@ class _Job:
             try:
                 self._table = self._attempt(by_name=False)
             except (duckdb.BinderException, duckdb.InvalidInputException) as error:
-                if not any(self._paths.values()) or not duckdb_errors.schema_mismatch(str(error)):
+                hopeless = self._stopped or not any(self._paths.values())
+                if hopeless or not duckdb_errors.schema_mismatch(str(error)):
                     raise
                 self._table = self._attempt(by_name=True)
         except BaseException as error:
             self._error = error
         finally:
             self._cursor.close()
+            self.done.set()
 
-    def interrupt(self) -> None:
-        """Stop the statement soon."""
-        with suppress(duckdb.Error):
-            self._cursor.interrupt()
+    def stop(self) -> None:
+        """End the statement. DuckDB forgets an interrupt that comes before it executes."""
+        self._stopped = True
+        tries = 100
+        while not self.done.is_set() and tries:
+            with suppress(duckdb.Error):
+                self._cursor.interrupt()
+            self.done.wait(0.05)
+            tries -= 1
 
     def result(self) -> pa.Table:
         """The rows, or the error raised."""
-        if self._error is not None:
-            raise self._error
-        assert self._table is not None
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
         return self._table
 
     def _attempt(self, *, by_name: bool) -> pa.Table:
@@ -203,8 +210,8 @@ def _connect(limits: Limits, folders: frozenset[str]) -> _Instance:
     )
     listed = ", ".join(duckdb_views.literal(folder) for folder in sorted(folders))
     connection.execute(
-        f"{MACROS}; SET TimeZone = 'UTC'; SET integer_division = true;"
-        " SET default_null_order = 'nulls_last'; SET parquet_metadata_cache = true;"
+        f"{MACROS}; SET GLOBAL TimeZone = 'UTC';"
+        " SET GLOBAL default_null_order = 'nulls_last'; SET GLOBAL parquet_metadata_cache = true;"
         f" SET allowed_directories = [{listed}]; SET enable_external_access = false;"
         " SET lock_configuration = true"
     )

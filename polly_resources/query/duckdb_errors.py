@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from polly_resources.errors import BadQuery, PollyError, Unavailable
 
 _ROWS: tuple[tuple[str, str, str], ...] = (
-    (r"could not find an appropriate column|not found in FROM clause", "unknown_column", ""),
+    (r"not found in FROM clause|before it is defined", "unknown_column", ""),
     (r"does not have a column named", "unknown_column", ""),
     (r"Referenced table .* not found", "unknown_alias", "use the table's alias, if it has one"),
     (r"Ambiguous reference", "ambiguous_column", "write the table's alias before the column"),
@@ -48,7 +48,8 @@ def translate(text: str, columns: Iterable[str]) -> PollyError:
 
 def schema_mismatch(text: str) -> bool:
     """Whether some file lacks a declared column, so that all must be opened by name."""
-    return "union_by_name" in text or "not found in FROM clause" in text
+    words = ("union_by_name", "not found in FROM clause", "before it is defined")
+    return any(word in text for word in words)
 
 
 def _nearest(text: str, columns: Iterable[str]) -> str:

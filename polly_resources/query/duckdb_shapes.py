@@ -1,4 +1,4 @@
-"""What an expression holds, where that decides its translation: a list, a map or a date.
+"""What an expression holds, where that decides its translation: list, map, date or float.
 
 Owns the little type inference that DuckDB's overloads need. Keep out: everything that a
 macro or DuckDB itself can decide.
@@ -38,6 +38,9 @@ _LIST_CALLS = frozenset(
 )
 _MAP_CALLS = frozenset("histogram map_agg map_concat map_from_entries trino_map_of".split())
 _DATES = (exp.CurrentDate, exp.Date)
+_FLOATS = (exp.Avg, exp.Cbrt, exp.Corr, exp.Exp, exp.Ln, exp.Log, exp.Pow, exp.Sqrt, exp.Stddev)
+_SAME = (exp.Abs, exp.Filter, exp.Max, exp.Min, exp.Neg, exp.Paren, exp.Sum, exp.Window)
+_ARITHMETIC = (exp.Add, exp.Sub, exp.Mul, exp.Div)
 
 
 class Shapes:
@@ -51,9 +54,13 @@ class Shapes:
         self._columns = {name: kinds.pop() for name, kinds in seen.items() if len(kinds) == 1}
 
     def of(self, node: exp.Expr) -> str:
-        """`list`, `map`, `date`, or empty where it is something else or unknown."""
-        if isinstance(node, (exp.Paren, exp.Filter)):
+        """`list`, `map`, `date`, `float`, or empty where it is something else or unknown."""
+        if isinstance(node, _SAME):
             return self.of(node.this)
+        if isinstance(node, _ARITHMETIC):
+            return "float" if "float" in (self.of(node.this), self.of(node.expression)) else ""
+        if isinstance(node, exp.Literal):
+            return "float" if not node.is_string and "e" in node.name.lower() else ""
         if isinstance(node, exp.Column):
             return self._columns.get(node.name.lower(), "")
         if isinstance(node, exp.Cast):
@@ -65,6 +72,8 @@ class Shapes:
             return "list"
         if isinstance(node, (exp.Map, exp.MapFromEntries)):
             return "map"
+        if isinstance(node, _FLOATS):
+            return "float"
         return "date" if isinstance(node, _DATES) else ""
 
 
@@ -73,6 +82,8 @@ def _shape(kind: pa.DataType) -> str:
         return "list"
     if pa.types.is_map(kind):
         return "map"
+    if pa.types.is_floating(kind):
+        return "float"
     return "date" if pa.types.is_date(kind) else ""
 
 
@@ -82,4 +93,6 @@ def _cast_shape(node: exp.Cast) -> str:
         return "list"
     if kind.is_type(exp.DType.MAP):
         return "map"
+    if kind.is_type(exp.DType.DOUBLE, exp.DType.FLOAT):
+        return "float"
     return "date" if kind.is_type(exp.DType.DATE) else ""

@@ -58,10 +58,9 @@ def _name_columns(tree: exp.Query) -> None:
             return
         select = inner
     for index, item in enumerate(select.expressions):
-        if not item.alias_or_name and not item.is_star:
-            select.expressions[index].replace(
-                exp.alias_(item.copy(), f"{_UNNAMED} {index}", quoted=True)
-            )
+        if not isinstance(item, (exp.Alias, exp.Column, exp.Dot, exp.Star)):
+            name = exp.to_identifier(f"{_UNNAMED} {index}", quoted=True)
+            item.replace(exp.Alias(this=item.copy(), alias=name))
 
 
 def _limit(tree: exp.Query, rows: int) -> None:
@@ -241,11 +240,19 @@ def _date_sub(node: exp.Expr, shapes: Shapes) -> exp.Expr:
     return _call("date_sub", unit, node.expression, node.this)
 
 
-def _date_add(node: exp.Expr, shapes: Shapes) -> exp.Expr:
-    """A date plus days is a date in Trino, a timestamp in DuckDB."""
-    if shapes.of(node.this) != "date":
+def _keep_date(node: exp.Expr, shapes: Shapes) -> exp.Expr:
+    """A date plus days, or cut to its month, is a date in Trino, a timestamp in DuckDB."""
+    plain = isinstance(node, (exp.Add, exp.Sub)) and not isinstance(node.expression, exp.Interval)
+    if plain or shapes.of(node.this) != "date":
         return node
     return exp.cast(node.copy(), "date", dialect="duckdb")
+
+
+def _divide(node: exp.Expr, shapes: Shapes) -> exp.Expr:
+    """DuckDB's `//` divides as the types say and refuses 0; floats divided by 0 are infinite."""
+    if "float" in (shapes.of(node.this), shapes.of(node.expression)):
+        return node
+    return exp.IntDiv(this=node.this, expression=node.expression)
 
 
 def _sequence(node: exp.Expr, shapes: Shapes) -> exp.Expr:
@@ -320,7 +327,7 @@ def _unnest(node: exp.Expr, shapes: Shapes) -> exp.Expr:
 
 
 _RULES: dict[type[exp.Expr], Rule] = {
-    exp.Add: _date_add,
+    exp.Add: _keep_date,
     exp.ApproxDistinct: _approx_distinct,
     exp.ArgMax: _arg_max("arg_max_null"),
     exp.ArgMin: _arg_max("arg_min_null"),
@@ -335,8 +342,10 @@ _RULES: dict[type[exp.Expr], Rule] = {
     exp.ArraySize: _cardinality,
     exp.ArraySlice: _macro("trino_slice", "this", "start", "end"),
     exp.Cast: _cast,
-    exp.DateAdd: _date_add,
+    exp.DateAdd: _keep_date,
     exp.DateDiff: _date_sub,
+    exp.DateTrunc: _keep_date,
+    exp.Div: _divide,
     exp.GenerateSeries: _sequence,
     exp.JSONExtractScalar: _macro("trino_json_scalar", "this", "expression"),
     exp.Limit: _limit_all,
@@ -346,8 +355,9 @@ _RULES: dict[type[exp.Expr], Rule] = {
     exp.Repeat: _macro("trino_repeat", "this", "times"),
     exp.Reverse: _reverse,
     exp.SplitPart: _macro("trino_split_part", "this", "delimiter", "part_index"),
-    exp.Sub: _date_add,
+    exp.Sub: _keep_date,
     exp.Substring: _substring,
+    exp.TimestampTrunc: _keep_date,
     exp.TryCast: _cast,
     exp.Unnest: _unnest,
 }
