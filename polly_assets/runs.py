@@ -15,6 +15,7 @@ from importlib.resources import files
 from typing import Any
 
 import dagster as dg
+from filelock import FileLock
 
 from polly_assets import atlases, batches
 from polly_assets.automation import INGEST, ONTOLOGIES
@@ -35,12 +36,20 @@ OnChange = Callable[[Sequence[Job]], None]
 
 
 def prepare_home(settings: Settings) -> None:
-    """Make the instance folder with its `dagster.yaml`; an existing one is left alone."""
+    """Make the instance folder with its `dagster.yaml` and storage; existing ones stay.
+
+    Processes that make Dagster's storage at the same time break it, so one makes it here.
+    """
     settings.home.mkdir(parents=True, exist_ok=True)
-    target = settings.home / "dagster.yaml"
-    if not target.exists():
-        text = files("polly_assets").joinpath("dagster.yaml").read_text()
-        target.write_text(text)
+    with FileLock(settings.home / ".prepare.lock"):
+        target = settings.home / "dagster.yaml"
+        if not target.exists():
+            target.write_text(files("polly_assets").joinpath("dagster.yaml").read_text())
+        ready = settings.home / ".prepared"
+        if not ready.exists():
+            with dg.DagsterInstance.from_config(str(settings.home)) as instance:
+                instance.get_runs_count()
+            ready.touch()
 
 
 def process(
@@ -88,14 +97,19 @@ def run_batch(settings: Settings, batch_id: str, atlas: str, shard: int) -> bool
     job = build(settings).resolve_job_def(INGEST.name)
     with dg.DagsterInstance.from_config(str(settings.home)) as instance:
         instance.add_dynamic_partitions(SHARD_PARTITIONS, [key])
-        result = job.execute_in_process(
-            instance=instance,
-            partition_key=key,
-            tags={BATCH_TAG: batch_id, SHARD_TAG: key},
-            run_config=_QUIET,
-            raise_on_error=False,
-        )
-    return result.success
+        try:
+            job.execute_in_process(
+                instance=instance,
+                partition_key=key,
+                tags={BATCH_TAG: batch_id, SHARD_TAG: key},
+                run_config=_QUIET,
+            )
+        except dg.DagsterExecutionInterruptedError as error:
+            raise KeyboardInterrupt from error
+        except Exception as error:
+            LOG.warning("batch %s of %s failed: %s", batch_id, key, error)
+            return False
+    return True
 
 
 def load_ontologies(settings: Settings) -> bool:

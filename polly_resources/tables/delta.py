@@ -252,7 +252,7 @@ def _plain_type(kind: pa.DataType) -> pa.DataType:
 
 
 def _may_match(actions: pa.Table, where: Where) -> pa.ChunkedArray:
-    keep = pa.array([True] * actions.num_rows)
+    keep = pa.array([True] * actions.num_rows, pa.bool_())
     for column, values in where.items():
         low, high, exact = f"min.{column}", f"max.{column}", f"partition.{column}"
         if exact in actions.column_names:
@@ -266,7 +266,7 @@ def _may_match(actions: pa.Table, where: Where) -> pa.ChunkedArray:
 
 
 def _ranges_overlap(low: pa.ChunkedArray, high: pa.ChunkedArray, values: Sequence[Any]) -> pa.Array:
-    hit = pa.array([False] * len(low))
+    hit = pa.array([False] * len(low), pa.bool_())
     for value in values:
         scalar = pa.scalar(value, low.type)
         inside = pc.and_(pc.less_equal(low, scalar), pc.greater_equal(high, scalar))

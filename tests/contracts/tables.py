@@ -86,6 +86,9 @@ class TablesContract:
         store.write("a/things", SPEC, rows("d1", "d2", "d'3"))
         store.delete("a/things", SPEC, ["d1", "d'3", "absent"])
         assert ids(store.read("a/things")) == ["d2"]
+        store.delete("a/things", SPEC, ["d2"])
+        assert store.files("a/things", where={"dataset_id": ["d2"]}).rows == 0
+        assert store.read("a/things").num_rows == 0
 
     def test_read_selects_columns_and_rows(self, store: TableStore) -> None:
         store.write("a/things", SPEC, rows("d1", "d2", "d3"))
