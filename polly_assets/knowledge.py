@@ -1,4 +1,4 @@
-"""What takes seconds to load and serves a whole process: genes and vocabularies.
+"""What takes time to load and serves a whole process: genes, vocabularies, concepts.
 
 Owns loading each once per source. Keep out: what they know.
 """
@@ -7,9 +7,16 @@ from __future__ import annotations
 
 from functools import cache
 
+from polly_assets.concepts import Concepts
 from polly_assets.genes import GeneIndex
 from polly_assets.vocabulary import Vocabularies
 from polly_resources.ontologies.base import OntologySource
+
+
+@cache
+def concepts(source: OntologySource) -> Concepts:
+    """The names around terms."""
+    return Concepts(source)
 
 
 @cache

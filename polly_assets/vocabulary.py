@@ -1,8 +1,9 @@
 """Loaded ontologies: terms by name and by CURIE, their ancestors and descendants.
 
 Owns the rules of name lookup, and the rule for ancestors too broad to help. Each ontology is
-loaded on first use and kept. Curation, search and SQL share it.
-Keep out: finding names inside running text, and which field uses which ontology.
+loaded on first use and kept. Curation and SQL share it.
+Keep out: finding names inside running text, which field uses which ontology, and what can
+be looked up without loading an ontology (`concepts`).
 """
 
 from __future__ import annotations
@@ -20,9 +21,6 @@ from polly_resources.records import Term
 
 BROAD_SHARE = 0.25
 """An ancestor of more than this share of an ontology's live terms says nothing about one."""
-
-FOREIGN_PREFIXES = {"AfPO": "HANCESTRO"}
-"""CURIE prefixes that live in an ontology of another name."""
 
 _NEAREST = 5
 _SLACK = 3
@@ -104,29 +102,6 @@ class Vocabularies:
             if name not in self._loaded:
                 self._loaded[name] = Vocabulary(self._source.terms(name))
             return self._loaded[name]
-
-    def ancestor_labels(self, curie: str) -> list[str]:
-        """Labels of a term's ancestors, nearest first, broad ones left out; [] if unknown."""
-        vocabulary = self._home(curie)
-        term = vocabulary.terms.get(curie) if vocabulary else None
-        if vocabulary is None or term is None:
-            return []
-        return [ancestor.label for ancestor in vocabulary.ancestors(term)]
-
-    def synonyms(self, curie: str) -> list[str]:
-        """The other names of a term; [] if unknown."""
-        vocabulary = self._home(curie)
-        term = vocabulary.terms.get(curie) if vocabulary else None
-        return list(term.synonyms) if term else []
-
-    def _home(self, curie: str) -> Vocabulary | None:
-        prefix = re.split("[:_]", curie, maxsplit=1)[0]
-        name = FOREIGN_PREFIXES.get(prefix, prefix)
-        return self.get(name) if name in self._names else None
-
-    @cached_property
-    def _names(self) -> frozenset[str]:
-        return frozenset(info.name for info in self._source.available())
 
 
 def _first(indexes: Sequence[Mapping[str, list[Term]]], key: str) -> list[Term]:

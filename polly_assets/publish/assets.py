@@ -118,7 +118,7 @@ def search_layer(
     """Index the batch's datasets for search, then close its jobs: they are queryable now."""
     with layer(context, stores, limits, "indexed") as (work, jobs):
         datasets = datasets_of(work, jobs)
-        indexed = steps.indexed(work, datasets, knowledge.vocabularies(ontologies.open()))
+        indexed = steps.indexed(work, datasets, knowledge.concepts(ontologies.open()))
         work.ledger.finish(work.batch_id, steps.outcomes(datasets))
         yield dg.MaterializeResult(
             asset_key=SEARCH_INDEX,

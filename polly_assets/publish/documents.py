@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from polly_assets.schema import TERM_FIELDS
 from polly_resources.records import SearchDocument
@@ -41,20 +41,21 @@ MAX_TEXT = 200_000
 """Characters of free text indexed per dataset."""
 
 
-class Concepts(Protocol):
-    """What the search index wants to know of a term."""
-
-    def synonyms(self, curie: str) -> list[str]:
-        """Other names of the term."""
-
-    def ancestor_labels(self, curie: str) -> list[str]:
-        """Labels of the broader terms."""
+def curies(dataset: Mapping[str, Any]) -> Iterator[str]:
+    """The CURIEs in the curated columns of one `datasets` row."""
+    for name in TERM_FIELDS:
+        yield from dataset[f"curated_{name}_curie"] or ()
 
 
 def document(
-    dataset: Mapping[str, Any], samples: Iterable[Mapping[str, Any]], concepts: Concepts
+    dataset: Mapping[str, Any],
+    samples: Iterable[Mapping[str, Any]],
+    names: Mapping[str, list[str]],
 ) -> SearchDocument:
-    """The document of one `datasets` row with its `samples` rows."""
+    """The document of one `datasets` row with its `samples` rows.
+
+    `names` gives other words for each of the row's CURIEs, see `Concepts.names`.
+    """
     rows = list(samples)
     words = [
         dataset[c] for c in ("description", "summary", "overall_design", "author", "publication")
@@ -64,7 +65,7 @@ def document(
         dataset_id=dataset["dataset_id"],
         title=dataset["title"] or dataset["dataset_id"],
         text=_joined([*words, *_strings(json.loads(dataset["metadata"]))]),
-        concepts=_joined(_concept_words(dataset, concepts)),
+        concepts=_joined(_concept_words(dataset, names)),
         facets=_facets(dataset, rows),
         stored={name: dataset[name] for name in STORED},
     )
@@ -86,12 +87,11 @@ def _strings(value: Any) -> Iterator[str]:
             yield from _strings(item)
 
 
-def _concept_words(dataset: Mapping[str, Any], concepts: Concepts) -> Iterator[str]:
+def _concept_words(dataset: Mapping[str, Any], names: Mapping[str, list[str]]) -> Iterator[str]:
     for name in TERM_FIELDS:
         yield from dataset[f"curated_{name}"] or ()
-        for curie in dataset[f"curated_{name}_curie"] or ():
-            yield from concepts.synonyms(curie)
-            yield from concepts.ancestor_labels(curie)
+    for curie in curies(dataset):
+        yield from names[curie]
 
 
 def _facets(dataset: Mapping[str, Any], samples: list[Mapping[str, Any]]) -> dict[str, list[str]]:

@@ -13,9 +13,10 @@ from typing import Any
 import polars as pl
 
 from polly_assets.atlases import Atlas
+from polly_assets.concepts import Concepts
 from polly_assets.publish import curated_columns
 from polly_assets.publish.describe import dataset_columns, sample_columns
-from polly_assets.publish.documents import Concepts, document
+from polly_assets.publish.documents import curies, document
 from polly_assets.schema import (
     ANNOTATIONS,
     DATASETS,
@@ -108,8 +109,9 @@ def indexed(work: Work, datasets: Sequence[dict[str, Any]], concepts: Concepts) 
         return 0
     rows = work.read(DATASETS, where={"dataset_id": ids}).to_pylist()
     samples = _samples_by_dataset(work, rows)
+    names = concepts.names({curie for row in rows for curie in curies(row)})
     work.search.put(
-        work.atlas.name, [document(r, samples.get(r["dataset_id"], []), concepts) for r in rows]
+        work.atlas.name, [document(r, samples.get(r["dataset_id"], []), names) for r in rows]
     )
     return len(rows)
 

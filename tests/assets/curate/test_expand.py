@@ -98,15 +98,6 @@ def test_unsupported_field(small: Vocabularies) -> None:
     assert all(name in caught.value.hint for name in FIELDS)
 
 
-def test_index_words_of_a_term(small: Vocabularies) -> None:
-    assert small.ancestor_labels("CL:3") == ["T cell"]
-    assert small.synonyms("CL:2") == ["T lymphocyte"]
-    assert small.synonyms("CVCL_0031") == []
-    for unknown in ("CL:999", "NOPE:1", "", "no curie"):
-        assert small.ancestor_labels(unknown) == []
-        assert small.synonyms(unknown) == []
-
-
 def test_label_goes_before_synonym() -> None:
     vocabulary = Vocabulary([Term("A:1", "other", ("skin",)), Term("A:2", "Skin")])
     assert [term.curie for term in vocabulary.find("skin")] == ["A:2"]
