@@ -1,0 +1,79 @@
+# Everything a newcomer or CI needs; `make help` lists it. Needs Python 3.11-3.14 and make.
+# Nothing outside this folder is changed, but for the cache in ~/.cache/polly (see docs/settings.md).
+
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+INSTANCE ?= .polly
+DEMO_HOME := .polly-demo
+RUN_STAMP := $(VENV)/.installed-run
+DEV_STAMP := $(VENV)/.installed-dev
+BENCH_STAMP := .venv-bench/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check setup up bench lock graph docs clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(RUN_STAMP) ## Ingest example files (or DATA=FOLDER) into the atlas `demo` and ask it questions
+	@$(BIN)/python scripts/demo.py --home $(DEMO_HOME) $(if $(DATA),--data "$(DATA)")
+
+test: $(DEV_STAMP) ## Run all tests (ARGS="tests/house -x" for some)
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(DEV_STAMP) ## Lint, format, types, import rules, docs
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/docs.py --check
+	$(BIN)/python -m pytest tests/house
+
+setup: $(DEV_STAMP) ## Make .venv with everything that development needs
+
+up: $(RUN_STAMP) ## Serve UI, daemon and API on loopback (INSTANCE=FOLDER, default .polly)
+	@$(BIN)/polly up --home $(INSTANCE)
+
+bench: $(BENCH_STAMP) ## Run the benchmarks against their peers (ARGS=--quick)
+	@.venv-bench/bin/python -m benchmarks $(ARGS)
+
+lock: ## Resolve the dependencies anew into requirements/
+	@$(PYTHON) -m venv .venv-lock && .venv-lock/bin/python -m pip install --quiet uv
+	@PATH="$$PWD/.venv-lock/bin:$$PATH" sh scripts/lock.sh
+	@rm -rf .venv-lock
+
+graph: $(DEV_STAMP) ## Renew the snapshot of the asset graph
+	@$(BIN)/python -m tests.house.graph
+
+docs: $(DEV_STAMP) ## Renew the generated parts of the docs
+	@$(BIN)/python scripts/docs.py
+
+clean: ## Remove environments, caches and the demo (instances stay)
+	rm -rf $(VENV) .venv-bench .venv-lock $(DEMO_HOME) build *.egg-info
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; \
+	  sys.exit(0 if (3, 11) <= v < (3, 15) else "Python 3.11-3.14 is needed, %d.%d found; make PYTHON=python3.12" % v[:2])'
+	$(PYTHON) -m venv $(VENV)
+
+$(RUN_STAMP): pyproject.toml requirements/runtime.txt requirements/demo.txt | $(BIN)/python
+	@echo "installing into $(VENV)"
+	@$(PIP) --constraint requirements/runtime.txt --editable '.[ui,anndata]'
+	@$(PIP) --no-deps --requirement requirements/demo.txt
+	@touch $@
+
+$(DEV_STAMP): pyproject.toml requirements/dev.txt requirements/demo.txt | $(BIN)/python
+	@echo "installing into $(VENV)"
+	@$(PIP) --constraint requirements/dev.txt --editable '.[ui,anndata,dg,dev]'
+	@$(PIP) --no-deps --requirement requirements/demo.txt
+	@touch $(RUN_STAMP) $@
+
+$(BENCH_STAMP): pyproject.toml benchmarks/requirements.txt
+	$(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install --quiet --editable . --requirement benchmarks/requirements.txt
+	@touch $@

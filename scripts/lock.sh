@@ -1,0 +1,12 @@
+# Resolves pyproject.toml into constraints for Python 3.11 to 3.14; run by `make lock`.
+set -eu
+lock() {
+    out=$1
+    shift
+    uv pip compile pyproject.toml --universal --python-version 3.11 --upgrade --quiet \
+        --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-build-options \
+        --custom-compile-command "make lock" --output-file "$out" "$@"
+}
+lock requirements/runtime.txt --extra ui --extra anndata --extra dg
+lock requirements/dev.txt --constraint requirements/runtime.txt \
+    --extra ui --extra anndata --extra dg --extra dev
