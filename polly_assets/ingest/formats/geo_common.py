@@ -108,16 +108,14 @@ def dataset_id(series: str, platform: str, file_name: str) -> str:
 def data_type(series: Attributes, samples: Iterable[Attributes]) -> str:
     """Polly's word for the measurement, or "" where the file does not tell.
 
-    Single cell only where every sample's library source says so; else by the series types
-    where they agree; else transcriptomics where every sample is RNA.
+    By the series types where they agree; else transcriptomics where every sample is RNA.
+    Never "Single cell", whose samples are cells: a sample of GEO is a library of many.
     """
-    records = list(samples)
-    if records and all("single cell" in _joined(r, "library_source") for r in records):
-        return "Single cell"
     types = [value.lower() for value in series.get("type", ())]
     words = {word for start, word in _TYPES for value in types if value.startswith(start)}
     if len(words) == 1:
         return words.pop()
+    records = list(samples)
     return "Transcriptomics" if records and all(map(_is_rna, records)) else ""
 
 

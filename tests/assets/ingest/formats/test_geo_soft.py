@@ -368,7 +368,13 @@ def test_table_rows_may_begin_with_a_caret_or_hash(tmp_path):
 @pytest.mark.parametrize(
     ("lines", "series", "expected"),
     [
-        ("!Sample_library_source = transcriptomic single cell\n", "", "Single cell"),
+        ("!Sample_library_source = transcriptomic single cell\n", "", "Transcriptomics"),
+        ("!Sample_library_source = genomic single cell\n", "", ""),
+        (
+            "!Sample_library_source = transcriptomic single cell\n",
+            "!Series_type = Expression profiling by high throughput sequencing\n",
+            "Transcriptomics",
+        ),
         ("!Sample_type = RNA\n", "!Series_type = SuperSeries\n", "Transcriptomics"),
         (
             "!Sample_type = genomic\n",
@@ -381,6 +387,12 @@ def test_table_rows_may_begin_with_a_caret_or_hash(tmp_path):
 def test_data_type(tmp_path, lines, series, expected):
     text = f"^SERIES = GSE1\n{series}" + sample("GSM1", "a\t1", lines=lines)
     assert only(read(tmp_path, text)).data_type == expected
+
+
+def test_words_of_the_library_source_are_kept(tmp_path):
+    line = "!Sample_library_source = transcriptomic single cell\n"
+    dataset = only(read(tmp_path, SERIES + sample("GSM1", "a\t1", lines=line)))
+    assert dataset.samples["library_source"].to_list() == ["transcriptomic single cell"]
 
 
 def test_sniff():
