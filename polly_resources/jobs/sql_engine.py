@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import tenacity
 from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event
@@ -102,7 +103,7 @@ def _path(address: str) -> Path:
             f"ledger address {address!r}, expected sqlite:///absolute/path/jobs.db",
             hint="correct POLLY_JOBS",
         )
-    return Path("/" + rest.lstrip("/"))
+    return Path("/" + unquote(rest).lstrip("/"))
 
 
 def _sqlite_engine(path: Path, busy_seconds: float) -> Engine:

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import unquote
 
 import tenacity
 
@@ -39,7 +40,7 @@ _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 class FileStore(ObjectStore):
-    """A store at `file:///absolute/root`; the root is made on the first `put`.
+    """A store at `file:///absolute/root`, percent-encoded; the first `put` makes the root.
 
     Names that start with `.tmp-` are unfinished copies: never listed, not allowed as keys.
     Links to files within the root are objects; links out of it are refused.
@@ -53,7 +54,7 @@ class FileStore(ObjectStore):
                 f"object store address {address!r}, expected file:///absolute/folder",
                 hint="correct POLLY_OBJECTS",
             )
-        self._root = Path(rest)
+        self._root = Path(unquote(rest))
 
     def put(self, key: str, path: Path) -> ObjectInfo:
         """See `ObjectStore.put`.

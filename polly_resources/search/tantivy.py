@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import tantivy
 import tenacity
@@ -45,7 +46,7 @@ class TantivyIndex(SearchIndex):
     """Indexes below `tantivy:///absolute/root`; folders are made by the first write.
 
     Args:
-        address: where the indexes are.
+        address: where the indexes are, percent-encoded.
         busy_seconds: how long a write waits for another writer before Unavailable.
     """
 
@@ -57,7 +58,7 @@ class TantivyIndex(SearchIndex):
                 f"search address {address!r}, expected tantivy:///absolute/folder",
                 hint="correct POLLY_SEARCH",
             )
-        self._root = Path(rest)
+        self._root = Path(unquote(rest))
         self._busy_seconds = busy_seconds
         self._tokenizer = tantivy_schema.tokenizer()
         self._readers: dict[str, _Reader] = {}

@@ -58,8 +58,8 @@ def test_nothing_is_made_before_first_use(tmp_path):
 
 
 @pytest.mark.parametrize("slashes", ["sqlite://", "sqlite:///"])
-def test_addresses_are_absolute(tmp_path, slashes):
-    SqlLedger(f"{slashes}{tmp_path}/odd name %20 ?.db").submit([request()])
+def test_addresses_are_absolute_and_percent_encoded(tmp_path, slashes):
+    SqlLedger(f"{slashes}{tmp_path}/odd%20name %2520 ?.db").submit([request()])
     assert (tmp_path / "odd name %20 ?.db").is_file()
 
 

@@ -40,6 +40,12 @@ def test_an_address_that_is_no_absolute_folder_is_refused(address):
         FileStore(address)
 
 
+def test_the_address_is_percent_encoded_and_keys_are_not(tmp_path):
+    (tmp_path / "a").write_bytes(b"x")
+    FileStore(f"file://{tmp_path}/odd%20name%2525").put("b%20c", tmp_path / "a")
+    assert (tmp_path / "odd name%25" / "b%20c").is_file()
+
+
 def test_nothing_is_made_before_the_first_put(tmp_path):
     store = FileStore(f"file://{tmp_path}/new")
     assert store.head("a") is None

@@ -56,6 +56,11 @@ def test_an_address_that_is_no_absolute_folder_is_refused(address):
         TantivyIndex(address)
 
 
+def test_the_address_is_percent_encoded(tmp_path):
+    TantivyIndex(f"tantivy://{tmp_path}/odd%20name%2525").put("demo", [document("d1")])
+    assert (tmp_path / "odd name%25" / "demo").is_dir()
+
+
 def test_reading_makes_no_folder(tmp_path):
     index = TantivyIndex(f"tantivy://{tmp_path}/new")
     assert index.count("demo") == 0
