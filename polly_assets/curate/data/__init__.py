@@ -1,0 +1,1 @@
+"""The tables of curation: names, keys, strains, origins of cell lines. One fact a row."""
