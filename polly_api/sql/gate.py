@@ -1,0 +1,77 @@
+"""Which words a query may hold: an allow-list of syntax and of functions.
+
+Whatever is not listed is refused, so that nothing of an engine's own (files as tables,
+settings, system functions) can be named. Add syntax when the engines' contract suite
+shows it to mean the same everywhere. Keep out: table and column names (`names`).
+"""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from polly_api.sql.functions import FUNCTIONS
+from polly_api.sql.places import place_of, suggest
+from polly_resources.errors import BadQuery
+
+_QUERY = (
+    "CTE Cube Distinct Except Fetch From Group GroupingSets Having Intersect Join Lateral Limit"
+    " LimitOptions Offset Order Ordered Rollup Select Star Subquery Table TableAlias TableSample"
+    " Tuple Union Unnest Values Where With"
+)
+_EXPRESSION = (
+    "Add Alias All And Any Array AtTimeZone Between Boolean Bracket Case Cast Column ColumnDef"
+    " CurrentDate CurrentTimestamp DataType DataTypeParam Div Dot DPipe EQ Escape Exists Extract"
+    " Filter GT GTE HexString Identifier If IgnoreNulls In Interval Is JSONPath JSONPathKey"
+    " JSONPathRoot JSONPathSubscript JSONPathWildcard Lambda Like Literal Localtimestamp LT LTE"
+    " Mod Mul NEQ Neg Not Null NullSafeEQ NullSafeNEQ Or Paren RespectNulls StrPosition Struct"
+    " Sub Substring Trim Try TryCast UnicodeString Var Version Window WindowSpec WithinGroup"
+)
+SYNTAX = frozenset(getattr(exp, name) for name in f"{_QUERY} {_EXPRESSION}".split())
+
+_JOINS = {"", "CROSS", "INNER", "OUTER"}
+
+
+def check(tree: exp.Query, query: str) -> None:
+    """Raise BadQuery at the first thing in the tree that statements may not hold."""
+    for node in tree.walk():
+        start, end = node.meta.get("start"), node.meta.get("end")
+        if isinstance(node, (exp.Func, exp.Anonymous)) and start is not None and end is not None:
+            _check_function(node, query[start : end + 1].strip('"'), query)
+        elif type(node) not in SYNTAX:
+            raise _refusal(node, query, type(node).__name__)
+        elif extra := _extra(node):
+            raise _refusal(node, query, extra)
+
+
+def _check_function(node: exp.Expr, name: str, query: str) -> None:
+    """Functions are checked by the name as written, whatever the parser made of it."""
+    if name.lower() in FUNCTIONS and not isinstance(node.parent, exp.Dot):
+        return
+    raise BadQuery(
+        "unknown_function",
+        f"there is no function {name}",
+        place=place_of(query, node),
+        hint=suggest(name, sorted(FUNCTIONS), "functions"),
+    )
+
+
+def _extra(node: exp.Expr) -> str:
+    """Parts of allowed syntax that belong to other dialects, or that engines answer apart."""
+    args = node.args
+    found = {
+        exp.Table: not isinstance(node.this, exp.Identifier) and "a function as a table",
+        exp.Star: (args.get("except_") or args.get("replace") or args.get("rename"))
+        and "* with changes",
+        exp.Distinct: args.get("on") and "DISTINCT ON",
+        exp.Join: (args.get("method") or (node.text("kind") or "").upper() not in _JOINS)
+        and f"{args.get('method') or node.text('kind')} JOIN",
+        exp.LimitOptions: (args.get("with_ties") or args.get("percent")) and "FETCH ... WITH TIES",
+        exp.Lateral: not isinstance(node.this, exp.Subquery) and "LATERAL with a function",
+        exp.Union: args.get("by_name") and "UNION BY NAME",
+        exp.Version: "a table version",
+    }.get(type(node))  # type: ignore[call-overload]
+    return str(found) if found else ""
+
+
+def _refusal(node: exp.Expr, query: str, what: str) -> BadQuery:
+    return BadQuery("not_supported", f"{what} is not supported", place=place_of(query, node))
