@@ -80,6 +80,17 @@ class Door(ABC):
         """Queue the removal of datasets. Raises NotFound."""
 
     @abstractmethod
+    def recurate(self, atlas: str, dataset_ids: Sequence[str] = ()) -> list[Job]:
+        """Queue datasets (none named: all) to be annotated and indexed again.
+
+        For a new ontology release or model. Raises NotFound.
+        """
+
+    @abstractmethod
+    def reindex(self, atlas: str, dataset_ids: Sequence[str] = ()) -> list[Job]:
+        """Queue datasets (none named: all) to be published and indexed again. NotFound."""
+
+    @abstractmethod
     def create_atlas(self, atlas: str, *, description: str = "", shards: int = 1) -> AtlasInfo:
         """Create an atlas. Raises Conflict where it exists, BadInput for a bad name."""
 

@@ -21,7 +21,7 @@ from polly_assets.curate.records import record_from_json, to_json
 from polly_assets.ingest import landing
 from polly_assets.publish.exports.registry import export_named
 from polly_assets.publish.load import load_dataset
-from polly_assets.schema import DATASETS, MEASUREMENTS, SQL_TABLES
+from polly_assets.schema import MEASUREMENTS, NORMALIZED_DATASETS, SQL_TABLES
 from polly_resources.backends import Backends
 from polly_resources.errors import Conflict, NotFound
 from polly_resources.records import (
@@ -102,34 +102,46 @@ class LocalDoor(Door):
 
     def delete(self, atlas: str, dataset_ids: Sequence[str]) -> list[Job]:
         """See `Door.delete`."""
-        known = registry.get(self._backends.tables, atlas)
-        name = f"{atlas}/{DATASETS.name}"
-        held: dict[str, dict[str, Any]] = {}
+        return self._queue(JobAction.DELETE, atlas, self._held(atlas, dataset_ids))
+
+    def recurate(self, atlas: str, dataset_ids: Sequence[str] = ()) -> list[Job]:
+        """See `Door.recurate`."""
+        return self._queue(JobAction.RECURATE, atlas, self._held(atlas, dataset_ids or None))
+
+    def reindex(self, atlas: str, dataset_ids: Sequence[str] = ()) -> list[Job]:
+        """See `Door.reindex`."""
+        return self._queue(JobAction.REINDEX, atlas, self._held(atlas, dataset_ids or None))
+
+    def _held(self, atlas: str, dataset_ids: Sequence[str] | None) -> list[dict[str, Any]]:
+        """Source and checksum of these datasets, or of all. Raises NotFound."""
+        registry.get(self._backends.tables, atlas)
+        columns = ["dataset_id", "source", "fingerprint"]
+        wanted = None if dataset_ids is None else {"dataset_id": list(dataset_ids)}
+        name = f"{atlas}/{NORMALIZED_DATASETS.name}"
+        held: list[dict[str, Any]] = []
         if self._backends.tables.version(name) is not None:
-            rows = self._backends.tables.read(
-                name,
-                columns=["dataset_id", "key", "fingerprint"],
-                where={"dataset_id": list(dataset_ids)},
-            )
-            held = {row["dataset_id"]: row for row in rows.to_pylist()}
-        unknown = sorted(set(dataset_ids) - set(held))
+            held = self._backends.tables.read(name, columns=columns, where=wanted).to_pylist()
+        unknown = sorted(set(dataset_ids or ()) - {row["dataset_id"] for row in held})
         if unknown:
             raise NotFound(
                 "unknown_dataset",
                 f"atlas {atlas} has no dataset {', '.join(unknown)}",
                 hint=f"{atlas}.datasets lists those it has",
             )
+        return held
+
+    def _queue(self, action: JobAction, atlas: str, held: Sequence[dict[str, Any]]) -> list[Job]:
+        known = registry.get(self._backends.tables, atlas)
         requests = [
             JobRequest(
                 atlas=atlas,
-                shard=known.shard_of(dataset_id),
-                action=JobAction.DELETE,
-                source=held[dataset_id]["key"],
-                dataset_id=dataset_id,
-                fingerprint=held[dataset_id]["fingerprint"],
-                priority=Priority.HIGH,
+                shard=known.shard_of(row["dataset_id"]),
+                action=action,
+                source=row["source"],
+                dataset_id=row["dataset_id"],
+                fingerprint=row["fingerprint"],
             )
-            for dataset_id in dict.fromkeys(dataset_ids)
+            for row in held
         ]
         return self._backends.jobs.submit(requests)
 

@@ -43,7 +43,7 @@ class Stores(dg.ConfigurableResource[None]):
 
 def batch_of(context: dg.AssetExecutionContext) -> str:
     """The batch that the run was launched for, or else the run itself as a batch."""
-    return context.run.tags.get(BATCH_TAG, context.run_id)
+    return context.run.tags.get(BATCH_TAG, context.run.run_id)
 
 
 @contextmanager

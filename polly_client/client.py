@@ -198,6 +198,14 @@ class Polly:
         given = [dataset_ids] if isinstance(dataset_ids, str) else list(dataset_ids)
         return Submission(self.door, self.door.delete(atlas, given))
 
+    def recurate(self, dataset_ids: Sequence[str] = (), *, atlas: str) -> Submission:
+        """Annotate datasets (none named: all) again, as after a new ontology release."""
+        return Submission(self.door, self.door.recurate(atlas, list(dataset_ids)))
+
+    def reindex(self, dataset_ids: Sequence[str] = (), *, atlas: str) -> Submission:
+        """Publish and index datasets (none named: all) again."""
+        return Submission(self.door, self.door.reindex(atlas, list(dataset_ids)))
+
     def atlases(self) -> list[AtlasInfo]:
         """All atlases, by name."""
         return self.door.atlases()

@@ -148,6 +148,16 @@ class HttpDoor(Door):
         body = {"atlas": atlas, "dataset_ids": list(dataset_ids)}
         return self._read(JOBS, "POST", "/v1/delete", json=body)
 
+    def recurate(self, atlas: str, dataset_ids: Sequence[str] = ()) -> list[Job]:
+        """See `Door.recurate`."""
+        body = {"atlas": atlas, "dataset_ids": list(dataset_ids)}
+        return self._read(JOBS, "POST", "/v1/recurate", json=body)
+
+    def reindex(self, atlas: str, dataset_ids: Sequence[str] = ()) -> list[Job]:
+        """See `Door.reindex`."""
+        body = {"atlas": atlas, "dataset_ids": list(dataset_ids)}
+        return self._read(JOBS, "POST", "/v1/reindex", json=body)
+
     def create_atlas(self, atlas: str, *, description: str = "", shards: int = 1) -> AtlasInfo:
         """See `Door.create_atlas`."""
         body = {"atlas": atlas, "description": description, "shards": shards}

@@ -83,3 +83,15 @@ def retry(door: TheDoor, wanted: JobIds) -> list[Job]:
 def delete(door: TheDoor, wanted: DatasetIds) -> list[Job]:
     """Queue the removal of datasets from an atlas."""
     return door.delete(wanted.atlas, wanted.dataset_ids)
+
+
+@router.post("/recurate", operation_id="recurate")
+def recurate(door: TheDoor, wanted: DatasetIds) -> list[Job]:
+    """Queue datasets (none named: all) to be annotated and indexed again."""
+    return door.recurate(wanted.atlas, wanted.dataset_ids)
+
+
+@router.post("/reindex", operation_id="reindex")
+def reindex(door: TheDoor, wanted: DatasetIds) -> list[Job]:
+    """Queue datasets (none named: all) to be published and indexed again."""
+    return door.reindex(wanted.atlas, wanted.dataset_ids)

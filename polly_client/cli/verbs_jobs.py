@@ -1,4 +1,4 @@
-"""Verbs that change data, and the jobs that they become: ingest, jobs, retry, delete."""
+"""Verbs that change data, and the jobs that they become: ingest, jobs, retry, delete, ..."""
 
 from __future__ import annotations
 
@@ -79,7 +79,37 @@ def delete(
     _conclude(ctx, client(ctx).delete(dataset, atlas=atlas), no_wait=no_wait, json=json)
 
 
-VERBS = (ingest, jobs, retry, delete)
+def recurate(
+    ctx: typer.Context,
+    dataset: Annotated[
+        list[str] | None, typer.Argument(help="Ids of datasets; none = all.")
+    ] = None,
+    *,
+    atlas: Atlas,
+    no_wait: NoWait = False,
+    json: Json = False,
+) -> None:
+    """Annotate datasets again, as after a new ontology release or model."""
+    submission = client(ctx).recurate(dataset or (), atlas=atlas)
+    _conclude(ctx, submission, no_wait=no_wait, json=json)
+
+
+def reindex(
+    ctx: typer.Context,
+    dataset: Annotated[
+        list[str] | None, typer.Argument(help="Ids of datasets; none = all.")
+    ] = None,
+    *,
+    atlas: Atlas,
+    no_wait: NoWait = False,
+    json: Json = False,
+) -> None:
+    """Publish and index datasets again; mends a damaged search index."""
+    submission = client(ctx).reindex(dataset or (), atlas=atlas)
+    _conclude(ctx, submission, no_wait=no_wait, json=json)
+
+
+VERBS = (ingest, jobs, retry, delete, recurate, reindex)
 
 
 def _conclude(ctx: typer.Context, submission: Submission, *, no_wait: bool, json: bool) -> None:

@@ -179,6 +179,19 @@ class MemoryDoor(Door):
                 raise NotFound("unknown_dataset", f"no dataset {each}")
         return [self._add(atlas, JobAction.DELETE, "", each) for each in dataset_ids]
 
+    def recurate(self, atlas, dataset_ids=()):
+        return self._again(JobAction.RECURATE, atlas, dataset_ids)
+
+    def reindex(self, atlas, dataset_ids=()):
+        return self._again(JobAction.REINDEX, atlas, dataset_ids)
+
+    def _again(self, action, atlas, dataset_ids):
+        ids = dataset_ids or sorted(self._atlas(atlas))
+        for each in ids:
+            if each not in self._atlas(atlas):
+                raise NotFound("unknown_dataset", f"no dataset {each}")
+        return [self._add(atlas, action, "", each) for each in ids]
+
     def create_atlas(self, atlas, *, description="", shards=1):
         if atlas in self.known:
             raise Conflict("atlas_exists", f"atlas {atlas} exists")

@@ -185,6 +185,17 @@ class DoorContract(ABC):
         with pytest.raises(BadInput):
             door.curate([{"title": "no id"}])
 
+    def test_again(self, door, jobs):
+        for again in (door.recurate, door.reindex):
+            done = door.wait([job.job_id for job in again("demo")])
+            assert {job.status for job in done} == {JobStatus.SUCCEEDED}
+            assert {job.dataset_id for job in done} == {"GSE1", "GSE2"}
+            [one] = door.wait([job.job_id for job in again("demo", ["GSE1"])])
+            assert (one.dataset_id, one.status) == ("GSE1", JobStatus.SUCCEEDED)
+            with pytest.raises(NotFound):
+                again("demo", ["none"])
+        assert door.search("demo", SearchRequest("")).total == 2
+
     def test_delete(self, door, jobs):
         queued = door.delete("demo", ["GSE2"])
         assert [job.status for job in door.wait([job.job_id for job in queued])] == [

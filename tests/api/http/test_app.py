@@ -166,7 +166,8 @@ def test_openapi_names_the_door(http):
     page = http.get("/openapi.json").json()
     names = {op["operationId"] for path in page["paths"].values() for op in path.values()}
     assert names == {
-        "sql", "search", "submit", "jobs", "retry", "delete", "create_atlas", "atlases",
+        "sql", "search", "submit", "jobs", "retry", "delete", "recurate", "reindex",
+        "create_atlas", "atlases",
         "export", "gene", "curate", "doctor", "health",
     }  # fmt: skip
     assert "Job" in page["components"]["schemas"]
