@@ -7,15 +7,21 @@ import dagster as dg
 
 from polly_assets import atlases, batches, upkeep
 from polly_assets.partitions import BATCH_TAG, SHARD_PARTITIONS, SHARD_TAG, SHARDS, Stores
+from polly_resources.jobs.base import JobLedger
 from polly_resources.resources import LimitsResource
 
 RUNS_PER_TICK = 20
 """Submitting a run takes the daemon about half a second, and a tick has 60 seconds."""
 
+_WAITING = [
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.STARTING,
+]
+
 INGEST = dg.define_asset_job(
     "ingest",
     selection=dg.AssetSelection.groups("raw", "normalized", "curated", "indexed"),
-    partitions_def=SHARDS,
     description="One batch of one shard: raw, normalized, curated, indexed, in one process.",
 )
 
@@ -37,6 +43,7 @@ def landing_sensor(
 ) -> dg.SensorResult | dg.SkipReason:
     """Claims are made before the run requests, so that no job is launched twice."""
     ledger = stores.jobs.open()
+    _renew_waiting(context.instance, ledger)
     batches.release_dead(ledger)
     _, known = upkeep.submit_landed(ledger, stores.objects.open(), stores.tables.open())
     requests: list[dg.RunRequest] = []
@@ -56,6 +63,14 @@ def landing_sensor(
     return dg.SensorResult(
         run_requests=requests, dynamic_partitions_requests=[SHARDS.build_add_request(missing)]
     )
+
+
+def _renew_waiting(instance: dg.DagsterInstance, ledger: JobLedger) -> None:
+    """Keep the claims of batches whose runs wait for their turn, however long that takes."""
+    waiting = dg.RunsFilter(job_name=INGEST.name, statuses=_WAITING)
+    for run in instance.get_runs(waiting):
+        if BATCH_TAG in run.tags:
+            ledger.renew(run.tags[BATCH_TAG], lease_seconds=batches.LAUNCH_LEASE_SECONDS)
 
 
 @dg.op(description="Release dead claims, queue missed files, compact tables.")

@@ -5,11 +5,12 @@ Owns claiming, heartbeats and release. Keep out: what the jobs do.
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,9 @@ from typing import Protocol
 
 from polly_resources.errors import PollyError
 from polly_resources.jobs.base import JobLedger
-from polly_resources.records import Failure, Job, JobAction, JobFilter, JobStatus
+from polly_resources.records import Failure, Job, JobFilter, JobStatus
+
+LOG = logging.getLogger(__name__)
 
 LAUNCH_LEASE_SECONDS = 600.0
 """Lease of a batch that was claimed for a run which has yet to start."""
@@ -43,6 +46,10 @@ LAUNCHER = "launcher"
 """Owner of a batch that another process will run: only its lease says whether it lives."""
 
 
+_ENDED = ("Z", "X")
+"""States of a process that has ended and whose parent has not noticed."""
+
+
 def new_batch_id() -> str:
     """A fresh batch id."""
     return uuid.uuid4().hex
@@ -56,13 +63,16 @@ def owner() -> str:
 
 def is_dead(name: str | None) -> bool:
     """Whether the owner was a process of this machine that no longer runs."""
-    host, pid, started = (name or "::").split(":", 2)
-    return host == socket.gethostname() and pid.isdigit() and _started(int(pid)) != started
+    parts = (name or "").split(":")
+    if len(parts) != 3 or parts[0] != socket.gethostname() or not parts[1].isdigit():
+        return False
+    return _started(int(parts[1])) != parts[2]
 
 
 def _started(pid: int) -> str:
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+        facts = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return "" if facts[0] in _ENDED else facts[19]
     except OSError:
         return "" if Path("/proc/self/stat").exists() else "unknown"
 
@@ -97,15 +107,22 @@ def release_dead(ledger: JobLedger) -> list[Job]:
     return back + (ledger.requeue(job_ids=orphans) if orphans else [])
 
 
-def held(ledger: JobLedger, batch_id: str, actions: Sequence[JobAction] = ()) -> list[Job]:
-    """The batch's jobs that are still running, of these actions (default: all)."""
+def held(ledger: JobLedger, batch_id: str) -> list[Job]:
+    """The batch's jobs that are still running."""
     running = JobFilter(batch_id=batch_id, statuses=[JobStatus.RUNNING], limit=100_000)
-    return [job for job in ledger.find(running) if not actions or job.action in actions]
+    return ledger.find(running)
 
 
 def _failure(error: BaseException, stage: str) -> Failure:
     if isinstance(error, PollyError):
         return replace(error.failure(), place=error.place or f"stage {stage}")
+    if not isinstance(error, Exception):
+        return Failure(
+            "interrupted",
+            f"the run was stopped ({type(error).__name__})",
+            place=f"stage {stage}",
+            hint="run it again: polly retry",
+        )
     return Failure(
         "internal_error",
         f"{type(error).__name__}: {error}",
@@ -126,7 +143,10 @@ def working(ledger: JobLedger, limits: Limits, batch_id: str, stage: str) -> Ite
 
     def beat() -> None:
         while not stop.wait(limits.lease_seconds / 3):
-            ledger.renew(batch_id, lease_seconds=limits.lease_seconds)
+            try:
+                ledger.renew(batch_id, lease_seconds=limits.lease_seconds)
+            except PollyError as error:
+                LOG.warning("the lease of batch %s was not renewed: %s", batch_id, error)
 
     thread = threading.Thread(target=beat, name=f"lease-{batch_id}", daemon=True)
     thread.start()
