@@ -1,108 +1,86 @@
-"""How fast GCT files are read, beside cmapPy and bare `polars.read_csv`, in one process.
+"""How fast GCT files are read, beside cmapPy and bare `polars.read_csv`.
 
-    pip install --no-deps --target /tmp/cmappy cmappy      # it needs pandas < 3, and no more here
-    PYTHONPATH=/tmp/cmappy python benchmarks/gct.py [FILE.gct ...]
-
-Readers take turns (A B C, A B C, ...) on the same file; the best of each counts. cmapPy parses
-to three pandas frames; ours to checked ids, metadata tables and a matrix; polars only reads the
-body with a schema given, and is the floor. Without arguments, two built files are read.
+cmapPy parses to three pandas frames; ours to checked ids, metadata tables and a matrix; polars
+only reads the body with a schema given, and is the floor. Values are checked to be equal: bit
+for bit with polars, as float32 with cmapPy, which keeps no more.
 """
 
 from __future__ import annotations
 
-import sys
-import tempfile
-import time
-import warnings
-from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-from polly_assets.ingest.formats.base import Source
+from benchmarks import data
+from benchmarks.common import OURS, Bench, Result, Side, turns
+from polly_assets.ingest.formats.base import ParsedDataset, Source
 from polly_assets.ingest.formats.gct import GctReader
 
-ROUNDS = 5
-SHAPES = ((20_000, 12), (12_000, 500))
+
+def run(bench: Bench) -> None:
+    """Measure and tell."""
+    shapes = ((data.GENES, data.SAMPLES), (6_000 if bench.quick else 12_000, 500))
+    for genes, samples in shapes:
+        study = next(data.studies(1, genes=genes, samples=samples))
+        folder = bench.folder / f"gct-{genes}x{samples}"
+        folder.mkdir()
+        path = data.write_gct(folder, study)
+        sides: dict[str, Side] = {OURS: lambda path=path: _ours(path)}
+        if bench.peer("cmapPy"):
+            sides["cmapPy parse"] = lambda path=path: _cmappy(path)
+        sides["polars.read_csv, the body only"] = lambda path=path: _polars(path)
+        size = path.stat().st_size / 1e6
+        what = f"{genes:,} genes x {samples} samples, {size:.1f} MB of text"
+        goal = ">= 25x cmapPy (first issue: 8x), >= 2x polars"
+        times = turns(sides, bench.rounds, _equal)
+        bench.add(Result("gct", what, times, goal, size, "MB"))
 
 
-def build(folder: Path, rows: int, columns: int) -> Path:
-    """A GCT 1.3 of random values with 4 decimals and one metadata field on each side."""
-    numbers = np.random.default_rng(0).normal(8, 3, (rows, columns)).round(4)
-    samples = [f"S{i}" for i in range(columns)]
-    lines = [["#1.3"], [str(n) for n in (rows, columns, 1, 1)], ["id", "symbol", *samples]]
-    lines.append(["tissue", "na", *["liver"] * columns])
-    lines += [[f"g{i}", f"SYM{i}", *map(repr, row)] for i, row in enumerate(numbers.tolist())]
-    path = folder / f"built_{rows}x{columns}.gct"
-    path.write_text("\n".join("\t".join(line) for line in lines) + "\n")
-    return path
+def _ours(path: Path) -> ParsedDataset:
+    (found,) = GctReader().read(Source(path, path.name))
+    if not isinstance(found, ParsedDataset):
+        raise found.error
+    return found
 
 
-def read_ours(path: Path) -> None:
-    """One dataset, whole."""
-    for _ in GctReader().read(Source(path, path.name)):
-        pass
-
-
-def read_polars(path: Path) -> None:
-    """The body only, text and numbers."""
+def _polars(path: Path) -> pl.DataFrame:
     with path.open("rb") as file:
-        assert file.readline().startswith(b"#1.3")
+        file.readline()
         _, columns, fields, skip = (int(cell) for cell in file.readline().split())
     kinds = [pl.String] * (1 + fields) + [pl.Float64] * columns
-    schema = {f"c{i}": kind for i, kind in enumerate(kinds)}
-    pl.read_csv(
+    return pl.read_csv(
         path,
         separator="\t",
         has_header=False,
         skip_lines=3 + skip,
-        schema=schema,
+        schema={f"c{i}": kind for i, kind in enumerate(kinds)},
         quote_char=None,
         null_values="NA",
     )
 
 
-def read_cmappy(path: Path) -> None:
-    """The file as cmapPy's GCToo."""
-    from cmapPy.pandasGEXpress.parse import parse
-
-    parse(str(path))
-
-
-def compare(path: Path) -> None:
-    """Time the readers in turns and print one line."""
-    readers: dict[str, Callable[[Path], None]] = {
-        "polly": read_ours,
-        "cmapPy": read_cmappy,
-        "polars": read_polars,
-    }
-    best = dict.fromkeys(readers, float("inf"))
-    for _ in range(ROUNDS):
-        for name, read in readers.items():
-            start = time.perf_counter()
-            read(path)
-            best[name] = min(best[name], time.perf_counter() - start)
-    times = "  ".join(f"{name} {seconds * 1000:8.1f} ms" for name, seconds in best.items())
-    print(
-        f"{path.name:24} {path.stat().st_size / 1e6:6.1f} MB  {times}  "
-        f"cmapPy/polly {best['cmapPy'] / best['polly']:5.1f}x  "
-        f"polly/polars {best['polly'] / best['polars']:4.1f}x"
+def _cmappy(path: Path) -> Any:
+    from cmapPy.pandasGEXpress.parse import (  # type: ignore[import-not-found, unused-ignore]
+        parse,
     )
 
-
-def main() -> None:
-    """Read the files named, or built ones."""
-    warnings.simplefilter("ignore")
-    for package in ("polly-open", "cmapPy", "pandas", "polars"):
-        print(package, version(package), end="  ")
-    print()
-    with tempfile.TemporaryDirectory() as folder:
-        built = (build(Path(folder), *shape) for shape in SHAPES)
-        for path in map(Path, sys.argv[1:]) if sys.argv[1:] else built:
-            compare(path)
+    return parse(str(path))
 
 
-if __name__ == "__main__":
-    main()
+def _equal(answers: dict[str, Any]) -> None:
+    ours = _values(answers[OURS])
+    for name, answer in answers.items():
+        theirs = _values(answer)
+        if not np.array_equal(ours.astype(theirs.dtype), theirs, equal_nan=True):
+            raise AssertionError(f"{name} gives other values")
+
+
+def _values(answer: Any) -> npt.NDArray[Any]:
+    if isinstance(answer, ParsedDataset):
+        return np.vstack([np.asarray(block) for block in answer.matrices[0].blocks()])
+    if isinstance(answer, pl.DataFrame):
+        return answer[:, 2:].to_numpy()
+    return np.asarray(answer.data_df.to_numpy())
