@@ -25,7 +25,9 @@ EXTRAS: Mapping[str, tuple[str, str]] = {
 
 _PROBES: Mapping[str, Callable[[Backends], str]] = {
     "jobs": lambda b: f"{len(b.jobs.find(JobFilter(limit=1)))} of 1 job read",
-    "objects": lambda b: f"{'some' if next(b.objects.list('landing/'), None) else 'no'} files landed",
+    "objects": lambda b: (
+        f"{'some' if next(b.objects.list('landing/'), None) else 'no'} files landed"
+    ),
     "ontologies": lambda b: f"{len(b.ontologies.available())} ontologies",
     "query": lambda b: b.query.version(),
     "search": lambda b: f"{b.search.count('none')} documents in an absent atlas",

@@ -7,15 +7,19 @@ the packages below can do themselves.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from polly_api.base import AtlasInfo, Door, Finding
+from polly_api.catalog import AtlasCatalog
 from polly_api.doctor import examine
+from polly_api.sql.prepare import prepare
 from polly_assets import atlases as registry
 from polly_assets import knowledge
+from polly_assets.curate.expand import expand
 from polly_assets.curate.models.registry import DEFAULT_MODEL, open_model
 from polly_assets.curate.records import record_from_json, to_json
 from polly_assets.ingest import landing
@@ -23,7 +27,7 @@ from polly_assets.publish.exports.registry import export_named
 from polly_assets.publish.load import load_dataset
 from polly_assets.schema import MEASUREMENTS, NORMALIZED_DATASETS, SQL_TABLES
 from polly_resources.backends import Backends
-from polly_resources.errors import Conflict, NotFound
+from polly_resources.errors import BadQuery, Conflict, NotFound
 from polly_resources.records import (
     Job,
     JobAction,
@@ -46,7 +50,21 @@ class LocalDoor(Door):
 
     def sql(self, query: str, *, max_rows: int | None = None) -> pa.Table:
         """See `Door.sql`."""
-        raise NotImplementedError
+        vocabularies = knowledge.vocabularies(self._backends.ontologies)
+        found = prepare(
+            query, AtlasCatalog(self._backends), partial(expand, ontologies=vocabularies)
+        )
+        if isinstance(found, pa.Table):
+            return found
+        limit = self._settings.max_rows if max_rows is None else max_rows
+        rows = self._backends.query.run(found, max_rows=limit + 1)
+        if rows.num_rows > limit:
+            raise BadQuery(
+                "query_too_large",
+                f"the answer has more than {limit} rows",
+                hint="add LIMIT or a WHERE, or raise POLLY_MAX_ROWS",
+            )
+        return rows
 
     def search(self, atlas: str, request: SearchRequest) -> SearchAnswer:
         """See `Door.search`."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from polly_api.sql.functions import FUNCTIONS
-from polly_api.sql.places import place_of, suggest
+from polly_api.sql.places import nearest, place_of
 from polly_resources.errors import BadQuery
 
 _QUERY = (
@@ -45,13 +45,16 @@ def check(tree: exp.Query, query: str) -> None:
 
 def _check_function(node: exp.Expr, name: str, query: str) -> None:
     """Functions are checked by the name as written, whatever the parser made of it."""
-    if name.lower() in FUNCTIONS and not isinstance(node.parent, exp.Dot):
+    if isinstance(node.parent, exp.Dot):
+        raise _refusal(node, query, f"{name}() after a dot")
+    if name.lower() in FUNCTIONS:
         return
+    close = nearest(name, sorted(FUNCTIONS))
     raise BadQuery(
         "unknown_function",
         f"there is no function {name}",
         place=place_of(query, node),
-        hint=suggest(name, sorted(FUNCTIONS), "functions"),
+        hint=f"did you mean {', '.join(close)}?" if close else "docs/sql.md lists the functions",
     )
 
 

@@ -6,6 +6,7 @@ pass. Keep out: what the words inside a query may be (`gate`) and mean (`names`)
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,6 +28,7 @@ _READ_ONLY = frozenset(
     " REFRESH RESET REVOKE ROLLBACK SET START TRUNCATE UNLOAD UPDATE USE VACUUM".split()
 )
 _ONLY = "statements begin with SELECT, WITH, SHOW or DESCRIBE"
+_MISSING = re.compile(r"Required (?:keyword|argument)s?: .* missing for <class '.*\.(\w+)'>")
 _LISTINGS = "write SHOW SCHEMAS, SHOW TABLES IN atlas, or DESCRIBE atlas.table"
 
 
@@ -77,6 +79,8 @@ def _tokens(query: str) -> list[Token]:
         raise BadQuery(
             "syntax_error", f"cannot read the statement: {error}", hint="close every quote"
         ) from None
+    if found and found[0].text.upper() == "SHOW":
+        found = [found[0], *_after_show(query, found[0].end + 1)]
     while found and found[-1].token_type == TokenType.SEMICOLON:
         found.pop()
     if not found:
@@ -90,6 +94,12 @@ def _tokens(query: str) -> list[Token]:
                 hint="send one statement at a time",
             )
     return _split_numbers(found)
+
+
+def _after_show(query: str, start: int) -> list[Token]:
+    """The words after SHOW, which the tokenizer takes for one text."""
+    rest = Dialect.get_or_raise("trino").tokenize(query[start:])
+    return [Token(t.token_type, t.text, t.line, t.col, t.start + start, t.end + start) for t in rest]
 
 
 def _split_numbers(tokens: Sequence[Token]) -> list[Token]:
@@ -129,6 +139,7 @@ def _from_parse_error(query: str, error: ParseError) -> BadQuery:
     details = error.errors[0] if error.errors else {}
     line, end = details.get("line"), details.get("col")
     text = str(details.get("description") or error).split(" but got ")[0]
+    text = _MISSING.sub(r"something is missing in \1", text)
     found = str(details.get("highlight") or "").strip()
     near = f", found {found!r}" if found else ""
     place = ""

@@ -268,7 +268,10 @@ def _may_match(actions: pa.Table, where: Where) -> pa.ChunkedArray:
 def _ranges_overlap(low: pa.ChunkedArray, high: pa.ChunkedArray, values: Sequence[Any]) -> pa.Array:
     hit = pa.array([False] * len(low), pa.bool_())
     for value in values:
-        scalar = pa.scalar(value, low.type)
+        try:
+            scalar = pa.scalar(value, low.type)
+        except (pa.ArrowInvalid, pa.ArrowTypeError):  # another type: statistics say nothing
+            return pa.array([True] * len(low), pa.bool_())
         inside = pc.and_(pc.less_equal(low, scalar), pc.greater_equal(high, scalar))
         hit = pc.or_(hit, pc.fill_null(inside, True))
     return hit
