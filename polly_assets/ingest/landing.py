@@ -7,6 +7,8 @@ SHA-256 over a file and its sidecars. Keep out: reading formats and running jobs
 from __future__ import annotations
 
 import hashlib
+import logging
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,13 +23,15 @@ from polly_resources.jobs.base import JobLedger
 from polly_resources.objects.base import ObjectInfo, ObjectStore
 from polly_resources.records import JobAction, JobFilter, JobRequest, Priority
 
+LOG = logging.getLogger(__name__)
+
 ROOT = "landing/"
 """Where files land: one folder per atlas."""
 
 SETTLE = timedelta(seconds=2)
 """An object changed more recently may still be being written."""
 
-_CHUNK = 1 << 20
+_ALL = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +52,25 @@ def prefix(atlas: str) -> str:
 def collect(paths: Sequence[Path]) -> dict[str, Path]:
     """Relative landing name -> file, for files and folders given by a user.
 
-    A file keeps its name, a folder's files their path below it. Raises NotFound for a
-    path that does not exist and Conflict where two files would land under one name.
+    A file keeps its name, a folder's files their path below it; a file given twice lands
+    once, under the longer name. Raises NotFound for a path that does not exist and Conflict
+    where two files would land under one name.
     """
-    found: dict[str, Path] = {}
+    names: dict[Path, str] = {}
     for path in paths:
         for name, file in _files(path):
-            if name in found and found[name].resolve() != file.resolve():
-                raise Conflict(
-                    "same_name",
-                    f"{file} and {found[name]} would both land as {name}",
-                    file=str(file),
-                    hint="ingest their parent folder instead, so that their paths differ",
-                )
-            found[name] = file
+            place = Path(os.path.abspath(file))  # noqa: PTH100 - links stay what they are
+            names[place] = max(names.get(place, ""), name, key=len)
+    found: dict[str, Path] = {}
+    for file, name in names.items():
+        if name in found:
+            raise Conflict(
+                "same_name",
+                f"{file} and {found[name]} would both land as {name}",
+                file=str(file),
+                hint="ingest their parent folder instead, so that their paths differ",
+            )
+        found[name] = file
     return found
 
 
@@ -82,46 +91,41 @@ def land(
     paths: Sequence[Path],
     priority: Priority = Priority.MEDIUM,
 ) -> list[JobRequest]:
-    """Copy files into the landing folder of the atlas and request a job for each source.
+    """Copy files into the landing folder of the atlas; a request for each source they touch.
 
-    A file whose content is landed already is not copied again.
+    A file whose content is landed already is not copied again. Files join what landed
+    before: a sidecar given alone is an update of the matrix that it describes.
     """
     files = collect(paths)
-    groups = group_sources(sorted(files))
-    if not groups:
+    names = [name for group in group_sources(sorted(files)) for name in _members(group).values()]
+    if not names:
         raise BadInput(
             "nothing_to_ingest",
             "no data files found",
             file=", ".join(str(path) for path in paths),
             hint="hidden files, README, LICENSE and *.md are not data",
         )
+    root = prefix(atlas.name)
     with ThreadPoolExecutor(max_workers=4) as pool:
-        return list(pool.map(lambda g: _land_group(objects, atlas, files, g, priority), groups))
-
-
-def _land_group(
-    objects: ObjectStore,
-    atlas: Atlas,
-    files: Mapping[str, Path],
-    group: SourceGroup,
-    priority: Priority,
-) -> JobRequest:
-    members = {"": group.main, **group.sidecars}
-    digests = {suffix: sha256(files[name]) for suffix, name in members.items()}
-    infos = [
-        _put(objects, prefix(atlas.name) + name, files[name], digests[suffix])
-        for suffix, name in sorted(members.items())
+        put = dict(
+            zip(names, pool.map(lambda n: _put(objects, root + n, files[n]), names), strict=True)
+        )
+    digests = {name: digest for name, (digest, _) in put.items()}
+    infos = _infos(objects, root) | {name: info for name, (_, info) in put.items()}
+    return [
+        _request(objects, atlas, group, infos, priority=priority, digests=digests)
+        for group in group_sources(sorted(infos))
+        if not put.keys().isdisjoint(_members(group).values())
     ]
-    return _request(atlas, group, _fingerprint(digests), infos, priority)
 
 
-def _put(objects: ObjectStore, key: str, path: Path, digest: str) -> ObjectInfo:
+def _put(objects: ObjectStore, key: str, path: Path) -> tuple[str, ObjectInfo]:
+    """Store the file unless it is there already; its SHA-256 and the object's facts."""
+    digest = sha256(path)
     held = objects.head(key)
-    if held is not None and held.size == path.stat().st_size:
-        with objects.local(key) as local:
-            if sha256(local) == digest:
-                return held
-    return objects.put(key, path)
+    if held is not None and held.size == path.stat().st_size and _digest(objects, key) == digest:
+        return digest, held
+    return digest, objects.put(key, path)
 
 
 def missed(
@@ -131,28 +135,49 @@ def missed(
 
     Compares cheap version marks first and reads content only where they differ.
     """
-    horizon = (now or datetime.now(UTC)) - SETTLE
+    now = now or datetime.now(UTC)
     root = prefix(atlas.name)
-    infos = {info.key.removeprefix(root): info for info in objects.list(root)}
-    groups = group_sources(sorted(infos))
+    infos = _infos(objects, root)
     known = _known_etags(ledger, atlas)
     requests = []
-    for group in groups:
-        members = {"": group.main, **group.sidecars}
-        held = [infos[name] for _, name in sorted(members.items())]
-        if (
-            known.get(root + group.main) == _etag(held)
-            or max(i.modified_at for i in held) > horizon
-        ):
+    for group in group_sources(sorted(infos)):
+        held = _held(group, infos)
+        settled = all(abs(now - info.modified_at) > SETTLE for info in held)
+        if not settled or known.get(root + group.main) == _etag(held):
             continue
-        digests = {suffix: _digest(objects, root + name) for suffix, name in members.items()}
-        requests.append(_request(atlas, group, _fingerprint(digests), held, Priority.MEDIUM))
+        try:
+            requests.append(_request(objects, atlas, group, infos))
+        except (BadInput, NotFound) as error:  # unreadable, or gone since it was listed
+            LOG.warning("landed file passed over: %s", error)
     return requests
 
 
 def _known_etags(ledger: JobLedger, atlas: Atlas) -> dict[str, str]:
-    filter = JobFilter(atlas=atlas.name, latest_per_source=True, limit=1_000_000)
-    return {job.source: job.etag for job in ledger.find(filter)}
+    """The version mark that each source's newest ingest took up.
+
+    Deleting a dataset leaves its file: it stays known, or it would be ingested again.
+    """
+    newest = ledger.find(JobFilter(atlas=atlas.name, latest_per_source=True, limit=_ALL))
+    others = [job.source for job in newest if job.action != JobAction.INGEST]
+    older = ledger.find(JobFilter(atlas=atlas.name, sources=others, limit=_ALL)) if others else []
+    known: dict[str, str] = {}
+    for job in (*newest, *older):
+        if job.action == JobAction.INGEST:
+            known.setdefault(job.source, job.etag)
+    return known
+
+
+def _members(group: SourceGroup) -> dict[str, str]:
+    """The files of a source by suffix; the main one has none."""
+    return {"": group.main, **group.sidecars}
+
+
+def _infos(objects: ObjectStore, folder: str) -> dict[str, ObjectInfo]:
+    return {info.key.removeprefix(folder): info for info in objects.list(folder)}
+
+
+def _held(group: SourceGroup, infos: Mapping[str, ObjectInfo]) -> list[ObjectInfo]:
+    return [infos[name] for _, name in sorted(_members(group).items())]
 
 
 def _digest(objects: ObjectStore, key: str) -> str:
@@ -166,8 +191,7 @@ def landed(objects: ObjectStore, sources: Sequence[str]) -> dict[str, Landed]:
     for folder in sorted({source.rpartition("/")[0] for source in sources}):
         infos = {info.key: info for info in objects.list(folder + "/")}
         for group in group_sources(sorted(infos)):
-            members = {"": group.main, **group.sidecars}
-            held = [infos[name] for _, name in sorted(members.items())]
+            held = _held(group, infos)
             found[group.main] = Landed(
                 source=group.main,
                 sidecars=dict(group.sidecars),
@@ -184,25 +208,42 @@ def fingerprint(objects: ObjectStore, at: Landed) -> str:
 
 
 def _request(
+    objects: ObjectStore,
     atlas: Atlas,
     group: SourceGroup,
-    fingerprint: str,
-    infos: Iterable[ObjectInfo],
-    priority: Priority,
+    infos: Mapping[str, ObjectInfo],
+    *,
+    priority: Priority = Priority.MEDIUM,
+    digests: Mapping[str, str] = {},
 ) -> JobRequest:
-    held = list(infos)
-    dataset_id = dataset_id_from_name(group.main.rpartition("/")[2])
+    """The request for a source; what is not in `digests` by name is read."""
+    root = prefix(atlas.name)
+    held = _held(group, infos)
+    dataset_id = _expected_id(group.main.rpartition("/")[2])
     return JobRequest(
         atlas=atlas.name,
         shard=atlas.shard_of(dataset_id),
         action=JobAction.INGEST,
-        source=prefix(atlas.name) + group.main,
+        source=root + group.main,
         dataset_id=dataset_id,
-        fingerprint=fingerprint,
+        fingerprint=_fingerprint(
+            {
+                suffix: digests.get(name) or _digest(objects, root + name)
+                for suffix, name in _members(group).items()
+            }
+        ),
         etag=_etag(held),
         size=sum(info.size for info in held),
         priority=priority,
     )
+
+
+def _expected_id(name: str) -> str:
+    """The dataset id that a file's name stands for; a name without one fails when it is read."""
+    try:
+        return dataset_id_from_name(name)
+    except BadInput:
+        return name
 
 
 def _etag(infos: Iterable[ObjectInfo]) -> str:
@@ -217,9 +258,14 @@ def _fingerprint(digests: Mapping[str, str]) -> str:
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file, as hex."""
-    digest = hashlib.sha256()
-    with path.open("rb") as handle:
-        while chunk := handle.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+    """The SHA-256 of a file, as hex. Raises BadInput where it cannot be read."""
+    try:
+        with path.open("rb") as handle:
+            return hashlib.file_digest(handle, "sha256").hexdigest()
+    except OSError as error:
+        raise BadInput(
+            "unreadable_file",
+            f"the file cannot be read ({error.strerror or error})",
+            file=str(path),
+            hint="give this user the right to read it, or leave it out",
+        ) from error
