@@ -47,7 +47,11 @@ class Door(ABC):
 
     @abstractmethod
     def sql(self, query: str, *, max_rows: int | None = None) -> pa.Table:
-        """The rows that a read-only statement in the user dialect gives."""
+        """The rows that a read-only statement in the user dialect gives.
+
+        With `max_rows`, the first so many. Without it, more rows than the settings allow
+        are an error and never cut in silence. Raises BadQuery.
+        """
 
     @abstractmethod
     def search(self, atlas: str, request: SearchRequest) -> SearchAnswer:

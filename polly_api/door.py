@@ -56,7 +56,9 @@ class LocalDoor(Door):
         )
         if isinstance(found, pa.Table):
             return found
-        limit = self._settings.max_rows if max_rows is None else max_rows
+        if max_rows is not None:
+            return self._backends.query.run(found, max_rows=max_rows)
+        limit = self._settings.max_rows
         rows = self._backends.query.run(found, max_rows=limit + 1)
         if rows.num_rows > limit:
             raise BadQuery(
