@@ -33,7 +33,7 @@ BROKEN = "lung_adenocarcinoma"
 SHOWN = 8
 STYLES = {"succeeded": "green", "errored": "red", "unchanged": "cyan"}
 
-console = Console(width=max(100, min(Console().width, 140)), highlight=False)
+console = Console(width=max(120, min(Console().width, 160)), highlight=False)
 
 
 def main() -> int:
@@ -207,9 +207,12 @@ def show(rows: pl.DataFrame) -> None:
         console.print("[dim]no rows[/]\n")
         return
     kept = rows.columns[:SHOWN]
-    table = Table(*(Text(name) for name in kept), box=None, header_style="bold")
+    table = Table(box=None, header_style="bold")
+    for name in kept:
+        justify = "right" if rows.schema[name].is_numeric() else "left"
+        table.add_column(Text(name), justify=justify, no_wrap=True, overflow="ellipsis")
     for row in rows.select(kept).head(SHOWN).iter_rows():
-        table.add_row(*(Text(_cell(value), overflow="ellipsis", no_wrap=True) for value in row))
+        table.add_row(*(Text(_cell(value)) for value in row))
     console.print(table)
     more = rows.width - len(kept)
     console.print(f"[dim]and {more} more columns[/]\n" if more else "")

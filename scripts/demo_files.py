@@ -24,6 +24,12 @@ from demo_studies import BREAST, GLIOMA, ISLETS, LEUKEMIA, LIVER, LUNG, SYNOVIUM
 
 GENES = 1200
 GENE = "BRD4"
+PBMC_TEXT = {
+    "title": "Peripheral blood mononuclear cells, 700 of the 68,579 cells of 10x Genomics",
+    "summary": "PBMCs of a healthy human donor (Homo sapiens), blood; normalised, scaled, 765 genes.",
+    "publication": "doi:10.1038/ncomms14049",
+    "year": 2017,
+}
 PBMC = "10x_pbmc68k_reduced.h5ad"
 MARKERS = (
     "ACTB", "ALB", "BRD4", "CCL2", "CCND1", "CD19", "CD3E", "CDKN1A", "COL1A1", "CYP2E1",
@@ -40,6 +46,7 @@ def build(folder: Path) -> None:
         write(folder, study, genes)
     if pbmc := _pbmc():
         shutil.copy(pbmc, folder / "pbmc68k_reduced.h5ad")
+        (folder / "pbmc68k_reduced.json").write_text(json.dumps(PBMC_TEXT, indent=2))
 
 
 def _pbmc() -> Path | None:
@@ -102,7 +109,6 @@ def _gct_13(folder: Path, study: Study, genes: pl.DataFrame) -> None:
         "data_type": "Bulk transcriptomics",
         "title": study.title,
         "summary": study.summary,
-        "organism": "Homo sapiens",
         "year": 2024,
     }
     (folder / f"{study.name}.json").write_text(json.dumps(about, indent=2))

@@ -58,12 +58,12 @@ BREAST = Study(
         Group(
             "MCF-7 DMSO",
             3,
-            {"cell line": "MCF-7", "disease": "breast carcinoma", "treatment": "DMSO (vehicle)"},
+            {"organism": "Homo sapiens", "cell line": "MCF-7", "treatment": "DMSO (vehicle)"},
         ),
         Group(
             "MCF-7 JQ1",
             3,
-            {"cell line": "MCF-7", "disease": "breast carcinoma", "treatment": "JQ1 500 nM, 24 h"},
+            {"organism": "Homo sapiens", "cell line": "MCF-7", "treatment": "JQ1 500 nM, 24 h"},
             {"MYC": -2.1, "BRD4": 0.4, "HEXIM1": 1.8, "CCND1": -1.2},
         ),
     ),
@@ -108,8 +108,13 @@ GLIOMA = Study(
     title="Temozolomide response of U-87 MG glioblastoma cells",
     summary=f"U-87 MG cells, 48 h with temozolomide or left untreated. {SIMULATED}",
     groups=(
-        Group("untreated", 3, {"cell line": "U-87 MG", "agent": "none"}),
-        Group("TMZ", 3, {"cell line": "U-87 MG", "agent": "temozolomide"}, {"CDKN1A": 2.4}),
+        Group("untreated", 3, {"organism": "human", "cell line": "U-87 MG", "agent": "none"}),
+        Group(
+            "TMZ",
+            3,
+            {"organism": "human", "cell line": "U-87 MG", "agent": "temozolomide"},
+            {"CDKN1A": 2.4},
+        ),
     ),
 )
 
