@@ -52,7 +52,7 @@ def main() -> int:
         jobs = ingest(polly, folder)
         done = [job for job in jobs if job.status is not JobStatus.ERRORED]
         if done:
-            ask(polly)
+            ask(polly, "" if options.data else "cancer")
     except PollyError as error:
         console.print(f"[red]{escape(str(error))}[/]")
         return 3
@@ -101,8 +101,8 @@ def ingest(polly: Polly, folder: Path) -> list[Job]:
     return jobs
 
 
-def ask(polly: Polly) -> None:
-    """Three SQL answers, one search, one gene, one curated value."""
+def ask(polly: Polly, word: str) -> None:
+    """Three SQL answers, a search (for the commonest disease without `word`), a gene, a value."""
     heading("SQL")
     diseases = sql(
         polly,
@@ -119,12 +119,7 @@ def ask(polly: Polly) -> None:
     gene, row, matrix = known_gene(polly)
     if matrix:
         sql(polly, f"SELECT * FROM data_matrices.{matrix} WHERE rid = '{row}'")
-    word = (
-        "cancer"
-        if "breast carcinoma" in diseases["disease"]
-        else next(iter(diseases.rows()), ("",))[0]
-    )
-    search(polly, word)
+    search(polly, word or next(iter(diseases["disease"]), ""))
     if gene:
         across(polly, gene)
     provenance(polly)

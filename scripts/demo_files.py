@@ -26,7 +26,7 @@ GENES = 1200
 GENE = "BRD4"
 PBMC_TEXT = {
     "title": "Peripheral blood mononuclear cells, 700 of the 68,579 cells of 10x Genomics",
-    "summary": "PBMCs of a healthy human donor (Homo sapiens), blood; normalised, scaled, 765 genes.",
+    "summary": "Blood cells of a healthy donor (Homo sapiens); 765 genes, normalised and scaled.",
     "publication": "doi:10.1038/ncomms14049",
     "year": 2017,
 }
