@@ -33,6 +33,17 @@ class AtlasInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class OntologyState:
+    """One ontology: the release that is installed and the one that SQL sees, if any."""
+
+    ontology: str
+    release: str
+    loaded: str | None
+    licence: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One line of `polly doctor`: state is ok, missing or broken."""
 
@@ -113,6 +124,10 @@ class Door(ABC):
     @abstractmethod
     def curate(self, records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Curated fields for records of `{id, study?, title?, source?, ...}`."""
+
+    @abstractmethod
+    def ontologies(self, *, load: bool = False) -> list[OntologyState]:
+        """The ontologies, by name; with `load`, put the installed releases into SQL first."""
 
     @abstractmethod
     def doctor(self) -> list[Finding]:

@@ -27,6 +27,7 @@ from polly_assets.schema import (
     SQL_TABLES,
 )
 from polly_resources.backends import Backends
+from polly_resources.errors import BadQuery
 from polly_resources.jobs.base import JobLedger
 from polly_resources.query.base import Relation
 from polly_resources.records import JobFilter
@@ -104,6 +105,12 @@ class AtlasCatalog(Catalog):
         if schema == "platform" and name == JOBS.name:
             return Relation(JOBS.schema(), rows=_job_rows(self._jobs))
         spec = self._specs(schema)[name]
+        if schema == "ontology" and self._pinned.version(f"ontology/{spec.name}") is None:
+            raise BadQuery(
+                "ontologies_not_loaded",
+                "the ontology tables are empty",
+                hint="load them once: polly ontologies --load",
+            )
         if name in _CELL_TABLES and schema in self._atlases:
             return self._cells(schema, spec, where)
         return self._pinned.relation(f"{schema}/{spec.name}", spec, where)

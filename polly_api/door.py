@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from polly_api.base import AtlasInfo, Door, Finding
+from polly_api.base import AtlasInfo, Door, Finding, OntologyState
 from polly_api.catalog import AtlasCatalog
 from polly_api.doctor import examine
 from polly_api.sql.prepare import prepare
@@ -23,6 +23,7 @@ from polly_assets.curate.expand import expand
 from polly_assets.curate.models.registry import DEFAULT_MODEL, open_model
 from polly_assets.curate.records import record_from_json, to_json
 from polly_assets.ingest import landing
+from polly_assets.ontologies import steps as releases
 from polly_assets.publish.exports.registry import export_named
 from polly_assets.publish.load import load_dataset
 from polly_assets.schema import MEASUREMENTS, NORMALIZED_DATASETS, SQL_TABLES
@@ -223,6 +224,18 @@ class LocalDoor(Door):
         cache = self._settings.cache / "models"
         model = open_model(DEFAULT_MODEL, self._backends.ontologies, cache)
         return [to_json(curated) for curated in model.annotate(parsed)]
+
+    def ontologies(self, *, load: bool = False) -> list[OntologyState]:
+        """See `Door.ontologies`."""
+        if load:
+            from polly_assets.runs import load_ontologies
+
+            load_ontologies(self._settings)
+        loaded = releases.loaded(self._backends.tables)
+        return [
+            OntologyState(i.name, i.version, loaded.get(i.name), i.licence, i.source)
+            for i in self._backends.ontologies.available()
+        ]
 
     def doctor(self) -> list[Finding]:
         """See `Door.doctor`."""

@@ -112,14 +112,12 @@ def run_batch(settings: Settings, batch_id: str, atlas: str, shard: int) -> bool
     return True
 
 
-def load_ontologies(settings: Settings) -> bool:
-    """Load every installed ontology release into the `ontology` tables; whether it succeeded."""
+def load_ontologies(settings: Settings) -> None:
+    """Load every installed ontology release into the `ontology` tables."""
     prepare_home(settings)
     job = build(settings).resolve_job_def(ONTOLOGIES.name)
     with dg.DagsterInstance.from_config(str(settings.home)) as instance:
-        return job.execute_in_process(
-            instance=instance, run_config=_QUIET, raise_on_error=False
-        ).success
+        job.execute_in_process(instance=instance, run_config=_QUIET)
 
 
 def register_partitions(settings: Settings, atlas: atlases.Atlas) -> None:

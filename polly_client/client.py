@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-    from polly_api.base import AtlasInfo, Door, Finding
+    from polly_api.base import AtlasInfo, Door, Finding, OntologyState
 
 
 class Polly:
@@ -213,6 +213,10 @@ class Polly:
     def create_atlas(self, atlas: str, *, description: str = "", shards: int = 1) -> AtlasInfo:
         """Create an atlas. Raises Conflict where it exists."""
         return self.door.create_atlas(atlas, description=description, shards=shards)
+
+    def ontologies(self, *, load: bool = False) -> list[OntologyState]:
+        """The ontologies; with `load`, put the installed releases into SQL first."""
+        return self.door.ontologies(load=load)
 
     @overload
     def curate(self, records: str) -> dict[str, Any]: ...

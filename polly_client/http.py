@@ -21,7 +21,7 @@ import pyarrow as pa
 from pydantic import TypeAdapter
 
 from polly_api import words
-from polly_api.base import AtlasInfo, Door, Finding
+from polly_api.base import AtlasInfo, Door, Finding, OntologyState
 from polly_api.words import (
     FINISHED,
     Job,
@@ -50,6 +50,7 @@ ATLAS = TypeAdapter(AtlasInfo)
 ATLASES = TypeAdapter(list[AtlasInfo])
 FINDINGS = TypeAdapter(list[Finding])
 JOBS = TypeAdapter(list[Job])
+ONTOLOGIES = TypeAdapter(list[OntologyState])
 RECORDS = TypeAdapter(dict[str, list[dict[str, Any]]])
 SEARCH = TypeAdapter(SearchAnswer)
 
@@ -187,6 +188,12 @@ class HttpDoor(Door):
         """See `Door.curate`."""
         found = self._read(RECORDS, "POST", "/v1/curate", json={"records": list(records)})
         return found["records"]
+
+    def ontologies(self, *, load: bool = False) -> list[OntologyState]:
+        """See `Door.ontologies`."""
+        if load:
+            return self._read(ONTOLOGIES, "POST", "/v1/ontologies/load")
+        return self._read(ONTOLOGIES, "GET", "/v1/ontologies")
 
     def doctor(self) -> list[Finding]:
         """See `Door.doctor`."""

@@ -18,7 +18,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 
-from polly_api.base import EXPORT_FORMATS, AtlasInfo, Finding
+from polly_api.base import EXPORT_FORMATS, AtlasInfo, Finding, OntologyState
 from polly_api.http.models import NewAtlas
 from polly_api.http.replies import TheDoor
 
@@ -37,6 +37,18 @@ def atlases(door: TheDoor) -> list[AtlasInfo]:
 def create_atlas(door: TheDoor, wanted: NewAtlas) -> AtlasInfo:
     """Create an atlas."""
     return door.create_atlas(wanted.atlas, description=wanted.description, shards=wanted.shards)
+
+
+@router.get("/ontologies", operation_id="ontologies")
+def ontologies(door: TheDoor) -> list[OntologyState]:
+    """The ontologies, with the release that is installed and the one that SQL sees."""
+    return door.ontologies()
+
+
+@router.post("/ontologies/load", operation_id="load_ontologies")
+def load_ontologies(door: TheDoor) -> list[OntologyState]:
+    """Put the installed releases into the `ontology` tables; takes a minute or two."""
+    return door.ontologies(load=True)
 
 
 @router.get(

@@ -1,4 +1,4 @@
-"""Verbs about the platform itself: up, version, doctor."""
+"""Verbs about the platform itself: up, version, doctor, ontologies."""
 
 from __future__ import annotations
 
@@ -68,4 +68,23 @@ def doctor(ctx: typer.Context, json: Json = False) -> None:
         raise typer.Exit(3)
 
 
-VERBS = (up, version, doctor)
+def ontologies(
+    ctx: typer.Context,
+    load: Annotated[
+        bool, typer.Option("--load", help="Put the installed releases into SQL (a minute or two).")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """List the ontologies: the installed release, and the one that SQL sees."""
+    states = client(ctx).ontologies(load=load)
+    if json:
+        for state in states:
+            emit(asdict(state))
+        return
+    show(
+        ("ontology", "release", "in SQL", "licence", "source"),
+        [(s.ontology, s.release, s.loaded or "-", s.licence, s.source) for s in states],
+    )
+
+
+VERBS = (up, version, doctor, ontologies)

@@ -13,7 +13,7 @@ from hashlib import sha256
 import duckdb
 import pyarrow as pa
 
-from polly_api.base import AtlasInfo, Door, Finding
+from polly_api.base import AtlasInfo, Door, Finding, OntologyState
 from polly_api.words import (
     BadQuery,
     Conflict,
@@ -223,6 +223,10 @@ class MemoryDoor(Door):
         found = {"disease": [term | {"confidence": 0.9, "method": "dictionary"}], "tissue": []}
         control = {"is_control": {"value": False, "confidence": 0.8}}
         return [{"id": record["id"], **found, **control} for record in records]
+
+    def ontologies(self, *, load=False):
+        self.loaded = getattr(self, "loaded", None) or ("v1" if load else None)
+        return [OntologyState("MONDO", "v1", self.loaded, "CC BY 4.0", "a package")]
 
     def doctor(self):
         return self.findings

@@ -167,7 +167,7 @@ def test_openapi_names_the_door(http):
     names = {op["operationId"] for path in page["paths"].values() for op in path.values()}
     assert names == {
         "sql", "search", "submit", "jobs", "retry", "delete", "recurate", "reindex",
-        "create_atlas", "atlases",
+        "create_atlas", "atlases", "ontologies", "load_ontologies",
         "export", "gene", "curate", "doctor", "health",
     }  # fmt: skip
     assert "Job" in page["components"]["schemas"]
