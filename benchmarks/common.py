@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -155,6 +156,22 @@ def turns(
     return times
 
 
+def turns_over(
+    inputs: Sequence[Any],
+    sides: Mapping[str, Callable[[Any], Any]],
+    check: Callable[[dict[str, Any]], None],
+    rounds: int = 1,
+) -> dict[str, Times]:
+    """The same over many inputs, such as queries: one figure per input, round and side."""
+    times = {name: Times() for name in sides}
+    for given in inputs:
+        bound = {name: partial(side, given) for name, side in sides.items()}
+        for name, found in turns(bound, rounds, check).items():
+            times[name].wall.extend(found.wall)
+            times[name].cpu.extend(found.cpu)
+    return times
+
+
 @contextmanager
 def timed(times: Times) -> Iterator[None]:
     """Add the block's time to the times of a side."""
@@ -181,8 +198,11 @@ def shown(seconds: float) -> str:
 
 
 def spread(seconds: Sequence[float]) -> str:
-    """Median, and least to most."""
-    return f"{shown(median(seconds)):>10} ({shown(min(seconds))} to {shown(max(seconds))})"
+    """Median, least to most, and the 95th percentile where there are enough values."""
+    text = f"{shown(median(seconds)):>10} ({shown(min(seconds))} to {shown(max(seconds))})"
+    if len(seconds) >= 20:
+        text += f" p95 {shown(percentile(seconds, 0.95))}"
+    return text
 
 
 def versions() -> dict[str, str]:

@@ -1,7 +1,7 @@
 """How well and how fast the dictionary model curates: labelled GEO samples, by study.
 
 Reads `curation_gold/` below the folder named by POLLY_TEST_DATA. Run:
-`python benchmarks/curation.py [--studies 600] [--seed 0] [--errors 0]`.
+`python -m benchmarks.curation [--studies 600] [--seed 0] [--errors 0]`.
 """
 
 from __future__ import annotations
@@ -19,12 +19,15 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+from benchmarks.common import Bench
 from polly_assets.curate.models.base import CuratedRecord, CurationRecord
 from polly_assets.curate.models.registry import open_model
 from polly_assets.curate.records import record_from_json
 from polly_resources.ontologies.base import OntologySource
 from polly_resources.ontologies.packages import PackageOntologies
+from polly_resources.settings import load
 
 CONTROL = "MONDO:0000000"
 TREES = ("MONDO", "UBERON", "CL")
@@ -192,8 +195,48 @@ def score_perturbation(model: Any, path: Path, errors: int) -> None:
         print("   ", miss)
 
 
+def run(bench: Bench) -> None:
+    """Score a sample of the labelled studies; skipped where they are not."""
+    data = os.environ.get("POLLY_TEST_DATA")
+    if not data:
+        bench.skip("curation: set POLLY_TEST_DATA to the folder with curation_gold/")
+        return
+    score(Path(data) / "curation_gold", 60 if bench.quick else 600, 0, 0, load().cache)
+
+
+def score(gold: Path, count: int, seed: int, errors: int, cache: Path) -> None:
+    """Read the labelled sets and print every score.
+
+    Args:
+        gold: Folder of the labelled sets.
+        count: Studies drawn from the labelled samples.
+        seed: What draws them.
+        errors: Mistakes shown of each kind.
+        cache: Where converted ontologies and the compiled model are kept.
+    """
+    ontologies = PackageOntologies(f"packages://{quote(str(cache))}/ontologies")
+    started = time.perf_counter()
+    model = open_model("dictionary", ontologies, cache / "models")
+    print(f"curation: opened in {time.perf_counter() - started:.2f} s")
+    groups = studies(gold / "metahq_samples_dev.jsonl.gz")
+    picked = random.Random(seed).sample(sorted(groups), min(count, len(groups)))
+    rows = [row for study in picked for row in groups[study]]
+    records = [record(row) for row in rows]
+    started = time.perf_counter()
+    outcomes = model.annotate(records)
+    print(f"{len(rows)} samples, {len(rows) / (time.perf_counter() - started):.0f} records/s")
+    pairs = list(zip(rows, outcomes, strict=True))
+    above = ancestors(ontologies)
+    for field in FIELDS:
+        score_terms(field, pairs, above, errors)
+    score_controls(pairs, errors)
+    score_sex(pairs)
+    score_confidence(pairs)
+    score_perturbation(model, gold / "geokhoj_v1_dev.csv.gz", 0)
+
+
 def main() -> None:
-    """Read the labelled sets and print every score."""
+    """Score as the arguments say, with errors shown where asked for."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--studies", type=int, default=600)
     options.add_argument("--seed", type=int, default=0)
@@ -203,27 +246,8 @@ def main() -> None:
     data = os.environ.get("POLLY_TEST_DATA")
     if not data:
         sys.exit("set POLLY_TEST_DATA to the folder with curation_gold/")
-    gold = Path(data) / "curation_gold"
     cache = chosen.cache or Path(tempfile.mkdtemp(prefix="polly-curation-"))
-    ontologies = PackageOntologies(f"packages://{cache}/ontologies")
-    started = time.perf_counter()
-    model = open_model("dictionary", ontologies, cache / "models")
-    print(f"opened in {time.perf_counter() - started:.2f} s")
-    groups = studies(gold / "metahq_samples_dev.jsonl.gz")
-    picked = random.Random(chosen.seed).sample(sorted(groups), min(chosen.studies, len(groups)))
-    rows = [row for study in picked for row in groups[study]]
-    records = [record(row) for row in rows]
-    started = time.perf_counter()
-    outcomes = model.annotate(records)
-    print(f"{len(rows)} samples, {len(rows) / (time.perf_counter() - started):.0f} records/s")
-    pairs = list(zip(rows, outcomes, strict=True))
-    above = ancestors(ontologies)
-    for field in FIELDS:
-        score_terms(field, pairs, above, chosen.errors)
-    score_controls(pairs, chosen.errors)
-    score_sex(pairs)
-    score_confidence(pairs)
-    score_perturbation(model, gold / "geokhoj_v1_dev.csv.gz", 0)
+    score(Path(data) / "curation_gold", chosen.studies, chosen.seed, chosen.errors, cache)
 
 
 if __name__ == "__main__":

@@ -55,7 +55,16 @@ def _ingest(
 ) -> tuple[float, float]:
     """Seconds of the command by the clock and of processors; checks that all is queryable."""
     instance = bench.folder / home
-    command = [*COMMAND, "--home", str(instance), "ingest", str(landing), "--atlas", ATLAS, "--json"]
+    command = [
+        *COMMAND,
+        "--home",
+        str(instance),
+        "ingest",
+        str(landing),
+        "--atlas",
+        ATLAS,
+        "--json",
+    ]
     files = sorted(path.stem for path in landing.iterdir())
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.perf_counter()

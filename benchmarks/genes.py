@@ -69,7 +69,9 @@ def _by_sample(answer: Any) -> Values:
         return answer
     if isinstance(answer, tuple):
         stored, samples = answer
-        at = dict(zip(stored["soma_dim_0"].to_pylist(), stored["soma_data"].to_pylist(), strict=True))
+        at = dict(
+            zip(stored["soma_dim_0"].to_pylist(), stored["soma_data"].to_pylist(), strict=True)
+        )
         return {row["sample_id"]: at.get(row["soma_joinid"], 0.0) for row in samples.to_pylist()}
     pairs = zip(answer["sample_id"].to_pylist(), answer["value"].to_pylist(), strict=True)
     return dict(pairs)
