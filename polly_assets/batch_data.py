@@ -15,7 +15,11 @@ from polly_resources.records import Job, JobAction
 
 
 def datasets_of(work: Work, jobs: Sequence[Job]) -> list[dict[str, Any]]:
-    """The `normalized_datasets` rows that the jobs concern, each with its `job_id` added."""
+    """The `normalized_datasets` rows that the jobs concern, each with its `job_id` added.
+
+    Of an ingest these are the rows that it wrote: a dataset of its file that could not be
+    read this time keeps the rows of an older version.
+    """
     by_source = {job.source: job for job in jobs if job.action == JobAction.INGEST}
     by_dataset = {
         job.dataset_id: job for job in jobs if job.action in (JobAction.RECURATE, JobAction.REINDEX)
@@ -24,5 +28,7 @@ def datasets_of(work: Work, jobs: Sequence[Job]) -> list[dict[str, Any]]:
     for column, wanted in (("source", by_source), ("dataset_id", by_dataset)):
         if wanted:
             for row in work.read(NORMALIZED_DATASETS, where={column: sorted(wanted)}).to_pylist():
-                rows[row["dataset_id"]] = row | {"job_id": wanted[row[column]].job_id}
+                job = wanted[row[column]]
+                if column == "dataset_id" or row["fingerprint"] == job.fingerprint:
+                    rows[row["dataset_id"]] = row | {"job_id": job.job_id}
     return [rows[dataset_id] for dataset_id in sorted(rows)]

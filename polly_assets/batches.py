@@ -108,9 +108,9 @@ def release_dead(ledger: JobLedger) -> list[Job]:
 
 
 def held(ledger: JobLedger, batch_id: str) -> list[Job]:
-    """The batch's jobs that are still running."""
+    """The batch's jobs that are still running, oldest first."""
     running = JobFilter(batch_id=batch_id, statuses=[JobStatus.RUNNING], limit=100_000)
-    return ledger.find(running)
+    return sorted(ledger.find(running), key=lambda job: job.job_id)
 
 
 def _failure(error: BaseException, stage: str) -> Failure:

@@ -7,7 +7,7 @@ Keep out: file formats, curation, and writing.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -32,10 +32,10 @@ from polly_assets.schema import (
     NORMALIZED_SAMPLES,
 )
 
+_NOT_FINITE = {"NaN": None, "Infinity": "inf", "-Infinity": "-inf"}
+
 PIECE_BYTES = 64 * 1024 * 1024
 """Values held at once when a matrix is turned into rows."""
-
-VALUE_COLUMNS = ("float32", "float64", "int32", "int64")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def dataset_row(parsed: ParsedDataset, origin: Origin, read_seconds: float) -> p
         "data_type": parsed.data_type or None,
         "source": origin.source,
         "fingerprint": origin.fingerprint,
-        "metadata": json.dumps(parsed.metadata, ensure_ascii=False, default=str),
+        "metadata": _metadata_json(parsed.metadata),
         "sample_columns": _columns_json(parsed.samples),
         "feature_columns": _columns_json(parsed.features),
         "total_num_samples": parsed.samples.height,
@@ -77,6 +77,16 @@ def dataset_row(parsed: ParsedDataset, origin: Origin, read_seconds: float) -> p
         "shard": origin.shard,
     }
     return pa.Table.from_pylist([row], schema=NORMALIZED_DATASETS.schema())
+
+
+def _metadata_json(metadata: Mapping[str, Any]) -> str:
+    """Metadata as strict JSON, which has no NaN (missing) and no infinity (text)."""
+    try:
+        return json.dumps(metadata, ensure_ascii=False, default=str, allow_nan=False)
+    except ValueError:
+        loose = json.dumps(metadata, default=str)
+        strict = json.loads(loose, parse_constant=_NOT_FINITE.__getitem__)
+        return json.dumps(strict, ensure_ascii=False)
 
 
 def sample_rows(parsed: ParsedDataset, shard: int) -> pa.Table:
@@ -115,7 +125,10 @@ def feature_rows(parsed: ParsedDataset, shard: int, genes: GeneIndex) -> pa.Tabl
 
 
 def matrix_rows(dataset_id: str, matrix: Matrix, shard: int) -> Iterator[pa.Table]:
-    """Rows of `matrices`, in pieces of about PIECE_BYTES of values."""
+    """Rows of `matrices`, in pieces of about PIECE_BYTES of values.
+
+    A matrix without features is one empty block, which keeps its type and width.
+    """
     pending: list[npt.NDArray[Any] | SparseBlock] = []
     size = 0
     first = 0
@@ -126,8 +139,17 @@ def matrix_rows(dataset_id: str, matrix: Matrix, shard: int) -> Iterator[pa.Tabl
             yield _block_table(dataset_id, matrix, shard, first, pending)
             first += len(pending)
             pending, size = [], 0
+    if not pending and not first:
+        pending.append(_empty_block(matrix))
     if pending:
         yield _block_table(dataset_id, matrix, shard, first, pending)
+
+
+def _empty_block(matrix: Matrix) -> npt.NDArray[Any] | SparseBlock:
+    values = np.zeros(0, matrix.dtype)
+    if matrix.sparse:
+        return SparseBlock(np.zeros(1, np.int64), np.zeros(0, np.int32), values)
+    return values.reshape(0, matrix.shape[1])
 
 
 def _block_table(
@@ -201,8 +223,10 @@ def _storable(frame: pl.DataFrame) -> pl.DataFrame:
     safe = []
     for name, kind in list(frame.schema.items())[1:]:
         column = pl.col(name)
-        if kind.is_float() and not frame[name].is_infinite().any():
+        if kind.is_float():
             column = column.fill_nan(None)
+            if frame[name].is_infinite().any():
+                column = column.cast(pl.String)
         elif not (kind.is_integer() or kind in (pl.Boolean, pl.String, pl.List(pl.String))):
             column = column.cast(pl.String)
         safe.append(column)
@@ -210,7 +234,11 @@ def _storable(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _columns_json(frame: pl.DataFrame) -> str:
-    kinds = {name: str(kind) for name, kind in _storable(frame).schema.items()}
+    """The type of each of the file's own columns: the one that it is to have again."""
+    kinds = {
+        name: str(frame.schema[name] if frame.schema[name].is_float() else kind)
+        for name, kind in _storable(frame).schema.items()
+    }
     return json.dumps(kinds, ensure_ascii=False)
 
 

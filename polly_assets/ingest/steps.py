@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -120,7 +120,6 @@ def normalized(
     genes: GeneIndex,
     *,
     workers: int,
-    on_read: Callable[[Job], None] = lambda job: None,
 ) -> Report:
     """Read every ingest job's file and store its datasets; failures end their job alone."""
     ingests = [job for job in jobs if job.action == JobAction.INGEST]
@@ -139,7 +138,6 @@ def normalized(
         report.failed += [f.dataset_id for f in failed]
         if not good:
             outcomes += [_errored(job, f.dataset_id, f.error) for f in failed]
-        on_read(job)
     sink.flush()
     remove(work.tables, work.search, work.atlas.name, owned.stale())
     work.ledger.finish(work.batch_id, outcomes)
@@ -182,6 +180,8 @@ def read(job: Job, objects: ObjectStore, sidecars: Mapping[str, str]) -> Found:
                 now = time.perf_counter()
                 found.append((item, now - began))
                 began = now
+        if not found:
+            raise BadInput("no_datasets", f"the {reader.name} file holds no dataset", file=name)
     except Transient:
         raise
     except PollyError as error:
@@ -205,11 +205,13 @@ class _Ownership:
     """Which source owns which dataset id, before and within the batch."""
 
     def __init__(self, work: Work) -> None:
-        self._atlas = work.atlas
+        self._atlas, self._objects = work.atlas, work.objects
         self._now = datetime.now(UTC)
         self._seen: dict[str, str] = {}
-        rows = work.read(NORMALIZED_DATASETS, ["dataset_id", "source", "version"]).to_pylist()
-        self._before = {r["dataset_id"]: (r["source"], r["version"]) for r in rows}
+        self._whole: set[str] = set()
+        columns = ["dataset_id", "source", "fingerprint", "version"]
+        rows = work.read(NORMALIZED_DATASETS, columns).to_pylist()
+        self._before = {row["dataset_id"]: row for row in rows}
 
     def admit(
         self, job: Job, found: Found
@@ -220,34 +222,44 @@ class _Ownership:
         for item, seconds in found:
             if isinstance(item, FailedDataset):
                 failed.append(item)
-                continue
-            before = self._before.get(item.dataset_id, (job.source, 0))[0]
-            other = self._seen.get(item.dataset_id, before)
-            if other != job.source:
+            elif other := self._other_owner(job, item.dataset_id):
                 failed.append(FailedDataset(item.dataset_id, _taken(job, item.dataset_id, other)))
-                continue
-            self._seen[item.dataset_id] = job.source
-            good.append((item, seconds))
+            else:
+                self._seen[item.dataset_id] = job.source
+                good.append((item, seconds))
+        if not failed:
+            self._whole.add(job.source)
         return good, failed
 
+    def _other_owner(self, job: Job, dataset_id: str) -> str | None:
+        """Whose the dataset is, if not this job's; a file that is gone owns nothing."""
+        if dataset_id in self._seen:
+            return self._seen[dataset_id]
+        before = self._before.get(dataset_id)
+        if before is None or before["source"] == job.source:
+            return None
+        return before["source"] if self._objects.head(before["source"]) else None
+
     def origin(self, job: Job, parsed: ParsedDataset, failed: list[FailedDataset]) -> Origin:
-        """The provenance of an admitted dataset."""
+        """The provenance of an admitted dataset; the same content is the same version."""
+        before = self._before.get(parsed.dataset_id)
+        version = before["version"] if before else 0
+        same = before is not None and before["fingerprint"] == job.fingerprint
         return Origin(
             source=job.source,
             fingerprint=job.fingerprint,
             shard=self._atlas.shard_of(parsed.dataset_id),
-            version=self._before.get(parsed.dataset_id, ("", 0))[1] + 1,
+            version=version if same else version + 1,
             ingested_at=self._now,
             file_failures=tuple(failed),
         )
 
     def stale(self) -> list[str]:
-        """Datasets that a rewritten source held before and holds no longer."""
-        rewritten = set(self._seen.values())
+        """Datasets that a source held before and, now wholly read, holds no longer."""
         return sorted(
             dataset_id
-            for dataset_id, (source, _) in self._before.items()
-            if source in rewritten and dataset_id not in self._seen
+            for dataset_id, row in self._before.items()
+            if row["source"] in self._whole and dataset_id not in self._seen
         )
 
 

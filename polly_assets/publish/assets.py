@@ -119,7 +119,7 @@ def search_layer(
     with layer(context, stores, limits, "indexed") as (work, jobs):
         datasets = datasets_of(work, jobs)
         indexed = steps.indexed(work, datasets, knowledge.concepts(ontologies.open()))
-        work.ledger.finish(work.batch_id, steps.outcomes(datasets))
+        work.ledger.finish(work.batch_id, steps.outcomes(datasets, jobs))
         yield dg.MaterializeResult(
             asset_key=SEARCH_INDEX,
             metadata={"documents": indexed},

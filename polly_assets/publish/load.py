@@ -42,7 +42,15 @@ _TYPES: Mapping[str, pl.DataType] = {
         pl.List(pl.String()),
     )
 }
-_PROVENANCE = ("dataset_id", "src_repo", "version", "file_type", "key", "fingerprint", "ingested_at")
+_PROVENANCE = (
+    "dataset_id",
+    "src_repo",
+    "version",
+    "file_type",
+    "key",
+    "fingerprint",
+    "ingested_at",
+)
 
 
 def load_dataset(tables: TableStore, atlas: str, dataset_id: str) -> DatasetContent:
@@ -62,18 +70,17 @@ def load_dataset(tables: TableStore, atlas: str, dataset_id: str) -> DatasetCont
             if name in _PROVENANCE or name.startswith("curated_")
         },
         samples=_restored(samples, "sample_id", record["sample_columns"], curated),
-        features=_restored(
-            features, "feature_id", record["feature_columns"], ["symbol", "curie"]
-        ),
+        features=_restored(features, "feature_id", record["feature_columns"], ["symbol", "curie"]),
         matrices=_matrices(tables, atlas, dataset_id, record["matrices"]),
     )
 
 
 def _one(tables: TableStore, atlas: str, spec: TableSpec, dataset_id: str) -> dict[str, Any]:
     name = f"{atlas}/{spec.name}"
-    found = tables.version(name) is not None and tables.read(
-        name, where={"dataset_id": [dataset_id]}
-    ).to_pylist()
+    found = (
+        tables.version(name) is not None
+        and tables.read(name, where={"dataset_id": [dataset_id]}).to_pylist()
+    )
     if not found:
         raise NotFound(
             "unknown_dataset",
@@ -90,15 +97,14 @@ def _rows(
     return pl.DataFrame(rows).sort(order)
 
 
-def _restored(
-    frame: pl.DataFrame, key: str, columns_json: str, added: list[str]
-) -> pl.DataFrame:
+def _restored(frame: pl.DataFrame, key: str, columns_json: str, added: list[str]) -> pl.DataFrame:
     """The key, the file's own columns with their own types, then the added columns."""
     kinds = json.loads(columns_json)
     own = _decoded(frame["metadata"], kinds)
     taken = {key, *own.columns}
     extra = [frame[name].alias(_free(name, taken)) for name in added]
-    return pl.DataFrame([frame[key], *own.get_columns(), *extra])
+    # By name: a list of series would rename a column without a name.
+    return pl.DataFrame({one.name: one for one in (frame[key], *own.get_columns(), *extra)})
 
 
 def _decoded(texts: pl.Series, kinds: Mapping[str, str]) -> pl.DataFrame:
@@ -106,27 +112,23 @@ def _decoded(texts: pl.Series, kinds: Mapping[str, str]) -> pl.DataFrame:
         return pl.DataFrame()
     stored = {name: _stored_type(kind) for name, kind in kinds.items()}
     frame = texts.str.json_decode(pl.Struct(stored)).struct.unnest()
-    wanted = [
-        pl.col(name).cast(_TYPES[kind]) for name, kind in kinds.items() if kind in _TYPES
-    ]
+    wanted = [pl.col(name).cast(_TYPES[kind]) for name, kind in kinds.items() if kind in _TYPES]
     return frame.with_columns(wanted)
 
 
 def _stored_type(kind: str) -> pl.DataType:
-    """How `normalize` wrote a column into JSON: numbers wide, the rest as text."""
+    """How `normalize` wrote a column into JSON: floats as numbers or text, dates as text."""
     known = _TYPES.get(kind, pl.String())
-    if known.is_float():
-        return pl.Float64()
-    return known
+    return pl.String() if known.is_float() else known
 
 
 def _free(name: str, taken: set[str]) -> str:
-    return name if name not in taken else f"{name}.curated"
+    while name in taken:
+        name += ".curated"
+    return name
 
 
-def _matrices(
-    tables: TableStore, atlas: str, dataset_id: str, names: list[str]
-) -> dict[str, Any]:
+def _matrices(tables: TableStore, atlas: str, dataset_id: str, names: list[str]) -> dict[str, Any]:
     if not names:
         return {}
     where = {"dataset_id": [dataset_id]}

@@ -70,7 +70,7 @@ def _long_rows(work: Work, datasets: list[dict[str, Any]]) -> pa.Table:
 
 
 def _matrices(work: Work, datasets: list[dict[str, Any]]) -> dict[str, Rows]:
-    ids = [row["dataset_id"] for row in datasets if "X" in row["matrices"]]
+    ids = [row["dataset_id"] for row in datasets if _has_values(row)]
     if not ids:
         return {}
     where = {"dataset_id": ids, "matrix": ["X"]}
@@ -81,6 +81,11 @@ def _matrices(work: Work, datasets: list[dict[str, Any]]) -> dict[str, Rows]:
         dataset_id: assemble(blocks.take(np.flatnonzero(codes == code)))
         for code, dataset_id in enumerate(column.dictionary.to_pylist())
     }
+
+
+def _has_values(row: dict[str, Any]) -> bool:
+    cells = row["total_num_samples"] * row["total_num_features"]
+    return "X" in row["matrices"] and bool(cells > 0)
 
 
 def _frames(

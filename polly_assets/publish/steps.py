@@ -25,7 +25,7 @@ from polly_assets.schema import (
     SINGLE_CELL,
 )
 from polly_assets.work import Work
-from polly_resources.records import Failure, JobOutcome, JobStatus, Notice
+from polly_resources.records import Failure, Job, JobOutcome, JobStatus, Notice
 from polly_resources.tables.base import TableSpec
 
 
@@ -145,8 +145,8 @@ def _samples_by_dataset(
     return {str(key[0]): part.to_dicts() for key, part in parts.items()}
 
 
-def outcomes(datasets: Sequence[dict[str, Any]]) -> list[JobOutcome]:
-    """How the jobs of these `normalized_datasets` rows (with `job_id`) ended."""
+def outcomes(datasets: Sequence[dict[str, Any]], jobs: Sequence[Job]) -> list[JobOutcome]:
+    """How these jobs ended, by the `normalized_datasets` rows (with `job_id`) that came of them."""
     ended: list[JobOutcome] = []
     told: set[str] = set()
     for row in datasets:
@@ -164,11 +164,26 @@ def outcomes(datasets: Sequence[dict[str, Any]]) -> list[JobOutcome]:
         )
         if row["job_id"] not in told:
             told.add(row["job_id"])
-            for failed in json.loads(row["file_failures"]):
-                dataset_id = failed.pop("dataset_id")
-                ended.append(
-                    JobOutcome(
-                        row["job_id"], dataset_id, JobStatus.ERRORED, error=Failure(**failed)
-                    )
-                )
-    return ended
+            ended += _failures_beside(row)
+    return [*ended, *(_gone(job) for job in jobs if job.job_id not in told)]
+
+
+def _failures_beside(row: dict[str, Any]) -> list[JobOutcome]:
+    """The datasets of the same file that failed."""
+    failures = json.loads(row["file_failures"])
+    return [
+        JobOutcome(
+            row["job_id"], failed.pop("dataset_id"), JobStatus.ERRORED, error=Failure(**failed)
+        )
+        for failed in failures
+    ]
+
+
+def _gone(job: Job) -> JobOutcome:
+    failure = Failure(
+        "unknown_dataset",
+        f"atlas {job.atlas} has no dataset {job.dataset_id!r} of this content (any more)",
+        file=job.source.split("/", 2)[-1],
+        hint="ingest its file again",
+    )
+    return JobOutcome(job.job_id, job.dataset_id, JobStatus.ERRORED, error=failure)

@@ -89,14 +89,15 @@ class Instance:
 
     def publish(self, work: Work) -> list[dict[str, Any]]:
         """The curated and indexed layers; the datasets they concerned."""
-        datasets = datasets_of(work, self.held(work))
+        jobs = self.held(work)
+        datasets = datasets_of(work, jobs)
         ontologies = self.backends.ontologies
         model = open_model(DEFAULT_MODEL, ontologies, self.settings.cache / "models")
         curate.curated(work, datasets, model)
         publish.published(work, datasets, self.settings.objects)
         measurements.measurements(work, datasets)
         publish.indexed(work, datasets, knowledge.concepts(ontologies))
-        self.ledger.finish(work.batch_id, publish.outcomes(datasets))
+        self.ledger.finish(work.batch_id, publish.outcomes(datasets, jobs))
         return datasets
 
     def drain(self) -> list[Job]:
