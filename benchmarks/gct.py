@@ -7,6 +7,7 @@ for bit with polars, as float32 with cmapPy, which keeps no more.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,10 @@ def run(bench: Bench) -> None:
         folder = bench.folder / f"gct-{genes}x{samples}"
         folder.mkdir()
         path = data.write_gct(folder, study)
-        sides: dict[str, Side] = {OURS: lambda path=path: _ours(path)}
+        sides: dict[str, Side] = {OURS: partial(_ours, path)}
         if bench.peer("cmapPy"):
-            sides["cmapPy parse"] = lambda path=path: _cmappy(path)
-        sides["polars.read_csv, the body only"] = lambda path=path: _polars(path)
+            sides["cmapPy parse"] = partial(_cmappy, path)
+        sides["polars.read_csv, the body only"] = partial(_polars, path)
         size = path.stat().st_size / 1e6
         what = f"{genes:,} genes x {samples} samples, {size:.1f} MB of text"
         goal = ">= 25x cmapPy (first issue: 8x), >= 2x polars"

@@ -45,9 +45,11 @@ STATEMENTS = (
     ),
     (
         "SELECT t.o AS organism, count(*) AS n FROM bench.datasets "
-        "CROSS JOIN UNNEST(curated_organism) AS t(o) GROUP BY t.o ORDER BY n DESC, organism LIMIT 10",
-        "SELECT o AS organism, count(*) AS n FROM (SELECT unnest(curated_organism) AS o FROM datasets) "
-        "GROUP BY o ORDER BY n DESC, organism LIMIT 10",
+        "CROSS JOIN UNNEST(curated_organism) AS t(o) GROUP BY t.o "
+        "ORDER BY n DESC, organism LIMIT 10",
+        "SELECT o AS organism, count(*) AS n FROM "
+        "(SELECT unnest(curated_organism) AS o FROM datasets) GROUP BY o "
+        "ORDER BY n DESC, organism LIMIT 10",
     ),
     (
         "SELECT dataset_id FROM bench.datasets WHERE CARDINALITY(FILTER(curated_disease, "
@@ -183,7 +185,7 @@ def _samples(first: int, count: int) -> pa.Table:
         "name": ids,
         "title": [f"replicate {n % 3} of {name}" for n, name in enumerate(ids)],
         "source_name": [f"tissue {n % 60}" for n in range(rows)],
-        "curated_sex": rng.choice(["female", "male", None], rows),
+        "curated_sex": np.array(["female", "male", None], dtype=object)[rng.integers(0, 3, rows)],
         "curated_control": rng.integers(0, 2, rows).astype(np.int32),
         "metadata": [f'{{"age": "{n % 90}", "batch": "{n % 7}"}}' for n in range(rows)],
     }

@@ -55,11 +55,11 @@ def experiment(bench: Bench) -> str:
 def labelled(path: Path) -> Any:
     """The file as AnnData whose samples name their study; zeros not stored, as SOMA wants it."""
     import anndata
-    import scipy.sparse as sp
+    from scipy import sparse  # type: ignore[import-untyped, unused-ignore]
 
     found = anndata.read_h5ad(path)
     found.obs["dataset_id"] = path.stem
-    found.X = sp.csr_matrix(found.X)
+    found.X = sparse.csr_matrix(found.X)
     return found
 
 
