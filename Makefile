@@ -29,7 +29,6 @@ check: $(DEV_STAMP) ## Lint, format, types, import rules, docs
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python scripts/docs.py --check
 	$(BIN)/python -m pytest tests/house
 
 setup: $(DEV_STAMP) ## Make .venv with everything that development needs

@@ -31,6 +31,7 @@ from polly_client import Polly
 ATLAS = "demo"
 BROKEN = "lung_adenocarcinoma"
 SHOWN = 8
+CELL_CHARS = 56
 STYLES = {"succeeded": "green", "errored": "red", "unchanged": "cyan"}
 
 console = Console(width=max(120, min(Console().width, 160)), highlight=False)
@@ -216,7 +217,8 @@ def show(rows: pl.DataFrame) -> None:
 def _cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.3f}"
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text if len(text) <= CELL_CHARS else f"{text[: CELL_CHARS - 1]}…"
 
 
 def heading(text: str) -> None:
