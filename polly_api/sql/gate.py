@@ -61,7 +61,7 @@ def _check_function(node: exp.Expr, name: str, query: str) -> None:
 def _extra(node: exp.Expr) -> str:
     """Parts of allowed syntax that belong to other dialects, or that engines answer apart."""
     args = node.args
-    found = {
+    found: dict[type[exp.Expr], object] = {
         exp.Table: not isinstance(node.this, exp.Identifier) and "a function as a table",
         exp.Star: (args.get("except_") or args.get("replace") or args.get("rename"))
         and "* with changes",
@@ -72,8 +72,8 @@ def _extra(node: exp.Expr) -> str:
         exp.Lateral: not isinstance(node.this, exp.Subquery) and "LATERAL with a function",
         exp.Union: args.get("by_name") and "UNION BY NAME",
         exp.Version: "a table version",
-    }.get(type(node))  # type: ignore[call-overload]
-    return str(found) if found else ""
+    }
+    return str(found.get(type(node)) or "")
 
 
 def _refusal(node: exp.Expr, query: str, what: str) -> BadQuery:

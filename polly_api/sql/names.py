@@ -111,7 +111,11 @@ def _free_key(number: int, taken: Collection[str]) -> str:
 def _alias_tables(tree: exp.Query, tables: dict[int, Resolved]) -> None:
     """Give each table its name as alias, and rewrite `schema.table.column` to it."""
     for select in tree.find_all(exp.Select):
-        items = [item for item in from_items(select) if id(item) in tables]
+        items = [
+            item
+            for item in from_items(select)
+            if isinstance(item, exp.Table) and id(item) in tables
+        ]
         bare = [item for item in items if not item.alias]
         twice = Counter(item.name.lower() for item in bare)
         aliases: dict[tuple[str, str], str] = {}

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import ParseError, TokenError
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from polly_api.sql.places import place_at
 from polly_resources.errors import BadQuery
@@ -23,9 +23,12 @@ MAX_LENGTH = 1_000_000
 
 _QUERIES = frozenset({"(", "SELECT", "TABLE", "VALUES", "WITH"})
 _READ_ONLY = frozenset(
-    "ALTER ANALYZE ATTACH CALL COMMENT COMMIT COPY CREATE DEALLOCATE DELETE DENY DETACH DROP"
-    " EXECUTE EXPLAIN EXPORT GRANT IMPORT INSERT INSTALL LOAD MERGE MSCK PRAGMA PREPARE"
-    " REFRESH RESET REVOKE ROLLBACK SET START TRUNCATE UNLOAD UPDATE USE VACUUM".split()
+    re.findall(
+        r"\w+",
+        "ALTER ANALYZE ATTACH CALL COMMENT COMMIT COPY CREATE DEALLOCATE DELETE DENY DETACH DROP"
+        " EXECUTE EXPLAIN EXPORT GRANT IMPORT INSERT INSTALL LOAD MERGE MSCK PRAGMA PREPARE"
+        " REFRESH RESET REVOKE ROLLBACK SET START TRUNCATE UNLOAD UPDATE USE VACUUM",
+    )
 )
 _ONLY = "statements begin with SELECT, WITH, SHOW or DESCRIBE"
 _MISSING = re.compile(r"Required (?:keyword|argument)s?: .* missing for <class '.*\.(\w+)'>")
@@ -99,7 +102,9 @@ def _tokens(query: str) -> list[Token]:
 def _after_show(query: str, start: int) -> list[Token]:
     """The words after SHOW, which the tokenizer takes for one text."""
     rest = Dialect.get_or_raise("trino").tokenize(query[start:])
-    return [Token(t.token_type, t.text, t.line, t.col, t.start + start, t.end + start) for t in rest]
+    return [
+        Token(t.token_type, t.text, t.line, t.col, t.start + start, t.end + start) for t in rest
+    ]
 
 
 def _split_numbers(tokens: Sequence[Token]) -> list[Token]:
@@ -112,7 +117,9 @@ def _split_numbers(tokens: Sequence[Token]) -> list[Token]:
             continue
         end = token.end
         out.append(
-            Token(TokenType.IDENTIFIER, token.text[:-1], token.line, token.col, token.start, end - 1)
+            Token(
+                TokenType.IDENTIFIER, token.text[:-1], token.line, token.col, token.start, end - 1
+            )
         )
         out.append(Token(TokenType.DOT, ".", token.line, token.col, end, end))
     return out

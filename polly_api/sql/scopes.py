@@ -70,9 +70,7 @@ class Scopes:
 
     def _source(self, item: exp.Expr) -> Source:
         alias = item.args.get("alias")
-        renamed = frozenset(
-            column.name.lower() for column in getattr(alias, "columns", None) or ()
-        )
+        renamed = frozenset(column.name.lower() for column in getattr(alias, "columns", None) or ())
         ordinal = item.args.get("offset")
         if isinstance(ordinal, exp.Identifier):
             renamed |= {ordinal.name.lower()}
@@ -108,8 +106,8 @@ class Scopes:
                 names.add(item.alias_or_name.lower())
                 continue
             table = item.table.lower() if isinstance(item, exp.Column) else ""
-            for source in self.sources(query) or [None]:
-                if source is None or source.columns is None:
+            for source in self.sources(query):
+                if source.columns is None:
                     return None
                 if not table or source.alias == table:
                     names |= source.columns
@@ -150,7 +148,7 @@ def find_cte(table: exp.Table) -> exp.CTE | None:
             with_ = parent.args.get("with_")
             seen = with_.expressions if with_ is not None and with_ is not node else []
         for cte in reversed(seen):
-            if cte.alias.lower() == name:
+            if isinstance(cte, exp.CTE) and cte.alias.lower() == name:
                 return cte
         node = parent
     return None

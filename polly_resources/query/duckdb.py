@@ -172,7 +172,7 @@ class _Job:
             return duckdb_views.select_nothing(relation.schema)
         present = None
         if by_name:
-            described = self._cursor.sql(f"SELECT * FROM {duckdb_views.scan(paths, True, True)}")
+            described = self._cursor.sql(f"FROM {duckdb_views.scan(paths, True, True)}")
             present = frozenset(described.columns)
         return duckdb_views.select_files(relation, paths, present)
 

@@ -57,8 +57,9 @@ _DEFINITIONS = (
     "codepoint(s) AS unicode(s)",
     "hamming_distance(a, b) AS hamming(a, b)",
     # JSON: a scalar as text; NULL for objects, arrays, JSON null and absent paths.
-    "trino_json_scalar(j, p) AS CASE json_type(j, p) WHEN 'OBJECT' THEN NULL"
-    " WHEN 'ARRAY' THEN NULL ELSE json_extract_string(j, p) END",
+    "trino_json_scalar(j, p) AS CASE WHEN left(json_extract_string(j, p), 1) IN ('{', '[')"
+    " AND json_type(j, p) IN ('OBJECT', 'ARRAY') THEN NULL ELSE json_extract_string(j, p) END",
+    "json_array_contains(j, x) AS list_contains(CAST(j AS JSON[]), to_json(x))",
     # Numbers.
     "e() AS exp(1.0::DOUBLE)",
     "nan() AS 'nan'::DOUBLE",
@@ -72,6 +73,7 @@ _DEFINITIONS = (
     " ELSE CAST(floor(n * (lo - x)::DOUBLE / (lo - hi)) AS BIGINT) + 1 END END",
     # Dates.
     "from_iso8601_date(s) AS CAST(s AS DATE)",
+    "yow(d) AS isoyear(d)",
 )
 
 MACROS = "; ".join(f"CREATE MACRO {definition}" for definition in _DEFINITIONS)

@@ -31,14 +31,22 @@ _LISTS = (
     exp.Split,
     exp.Transform,
 )
-_LIST_CALLS = frozenset(
+_LIST_CALLS = (
     "array_union list_reverse list_transform list_zip map_entries map_values trim_array"
     " trino_distinct trino_except trino_intersect trino_remove trino_repeat trino_sequence"
-    " trino_slice".split()
+    " trino_slice"
 )
-_MAP_CALLS = frozenset("histogram map_agg map_concat map_from_entries trino_map_of".split())
+_MAP_CALLS = "histogram map_agg map_concat map_from_entries trino_map_of"
+_BY_CALL = dict.fromkeys(_LIST_CALLS.split(), "list")
+_BY_CALL |= dict.fromkeys(_MAP_CALLS.split(), "map")
 _DATES = (exp.CurrentDate, exp.Date)
 _FLOATS = (exp.Avg, exp.Cbrt, exp.Corr, exp.Exp, exp.Ln, exp.Log, exp.Pow, exp.Sqrt, exp.Stddev)
+_BY_TYPE = (
+    (_LISTS, "list"),
+    ((exp.Map, exp.MapFromEntries), "map"),
+    (_DATES, "date"),
+    (_FLOATS, "float"),
+)
 _SAME = (exp.Abs, exp.Filter, exp.Max, exp.Min, exp.Neg, exp.Paren, exp.Sum, exp.Window)
 _ARITHMETIC = (exp.Add, exp.Sub, exp.Mul, exp.Div)
 
@@ -59,22 +67,23 @@ class Shapes:
             return self.of(node.this)
         if isinstance(node, _ARITHMETIC):
             return "float" if "float" in (self.of(node.this), self.of(node.expression)) else ""
-        if isinstance(node, exp.Literal):
-            return "float" if not node.is_string and "e" in node.name.lower() else ""
         if isinstance(node, exp.Column):
             return self._columns.get(node.name.lower(), "")
-        if isinstance(node, exp.Cast):
-            return _cast_shape(node)
         if isinstance(node, exp.Anonymous):
-            name = node.name.lower()
-            return "list" if name in _LIST_CALLS else "map" if name in _MAP_CALLS else ""
-        if isinstance(node, _LISTS):
-            return "list"
-        if isinstance(node, (exp.Map, exp.MapFromEntries)):
-            return "map"
-        if isinstance(node, _FLOATS):
-            return "float"
-        return "date" if isinstance(node, _DATES) else ""
+            return _BY_CALL.get(node.name.lower(), "")
+        return _own_shape(node)
+
+
+def _own_shape(node: exp.Expr) -> str:
+    """What a node holds by its type alone."""
+    if isinstance(node, exp.Literal):
+        return "float" if not node.is_string and "e" in node.name.lower() else ""
+    if isinstance(node, exp.Cast):
+        return _cast_shape(node)
+    for kinds, shape in _BY_TYPE:
+        if isinstance(node, kinds):
+            return shape
+    return ""
 
 
 def _shape(kind: pa.DataType) -> str:

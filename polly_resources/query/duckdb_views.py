@@ -54,20 +54,28 @@ def type_name(kind: pa.DataType) -> str:
     for test, name in _SIMPLE:
         if test(kind):
             return name
+    name = _parametric(kind)
+    if not name:
+        raise Misconfigured("unknown_type", f"DuckDB has no type for Arrow's {kind}")
+    return name
+
+
+def _parametric(kind: pa.DataType) -> str:
+    name = ""
     if pa.types.is_timestamp(kind):
-        return "TIMESTAMPTZ" if kind.tz else "TIMESTAMP"
-    if pa.types.is_decimal128(kind):
-        return f"DECIMAL({kind.precision}, {kind.scale})"
-    if pa.types.is_dictionary(kind):
-        return type_name(kind.value_type)
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        return f"{type_name(kind.value_type)}[]"
-    if pa.types.is_map(kind):
-        return f"MAP({type_name(kind.key_type)}, {type_name(kind.item_type)})"
-    if pa.types.is_struct(kind):
+        name = "TIMESTAMPTZ" if kind.tz else "TIMESTAMP"
+    elif pa.types.is_decimal128(kind):
+        name = f"DECIMAL({kind.precision}, {kind.scale})"
+    elif pa.types.is_dictionary(kind):
+        name = type_name(kind.value_type)
+    elif pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        name = f"{type_name(kind.value_type)}[]"
+    elif pa.types.is_map(kind):
+        name = f"MAP({type_name(kind.key_type)}, {type_name(kind.item_type)})"
+    elif pa.types.is_struct(kind):
         fields = ", ".join(f"{quote(field.name)} {type_name(field.type)}" for field in kind)
-        return f"STRUCT({fields})"
-    raise Misconfigured("unknown_type", f"DuckDB has no type for Arrow's {kind}")
+        name = f"STRUCT({fields})"
+    return name
 
 
 def local_path(address: str) -> str:
@@ -104,7 +112,8 @@ def select_files(relation: Relation, paths: Sequence[str], present: Collection[s
     folders = {part.partition("=")[0] for part in PurePosixPath(paths[0]).parts if "=" in part}
     hive = any(name in folders for name in relation.schema.names)
     names = set(relation.schema.names) if present is None else set(present)
-    return f"SELECT {_casts(relation.schema, names)} FROM {scan(paths, hive, present is not None)}"
+    source = scan(paths, hive, present is not None)
+    return f"SELECT {_casts(relation.schema, names)} FROM {source}"  # noqa: S608 - quoted
 
 
 def scan(paths: Sequence[str], hive: bool, by_name: bool) -> str:
@@ -115,7 +124,8 @@ def scan(paths: Sequence[str], hive: bool, by_name: bool) -> str:
 
 def select_rows(relation: Relation, registered: str) -> str:
     """The query that reads a registered Arrow table as the declared columns."""
-    return f"SELECT {_casts(relation.schema, relation.schema.names)} FROM {quote(registered)}"
+    columns = _casts(relation.schema, relation.schema.names)
+    return f"SELECT {columns} FROM {quote(registered)}"  # noqa: S608 - quoted
 
 
 def _casts(schema: pa.Schema, present: Iterable[str]) -> str:

@@ -54,7 +54,9 @@ def geo() -> dict[str, pa.Table]:
 class SmallCatalog(Catalog):
     """Two atlases and one matrix; keeps what it was asked."""
 
-    atlases: dict[str, dict[str, pa.Table]] = field(default_factory=lambda: {"geo": geo(), "TCGA": {}})
+    atlases: dict[str, dict[str, pa.Table]] = field(
+        default_factory=lambda: {"geo": geo(), "TCGA": {}}
+    )
     asked: list[tuple[str, str, Collection[str] | None, Where]] = field(default_factory=list)
 
     def schemas(self) -> Sequence[str]:

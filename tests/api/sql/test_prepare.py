@@ -78,7 +78,10 @@ ANSWERS: list[tuple[str, list[Any]]] = [
     ),
     ("SELECT y FROM (SELECT year, 1 FROM geo.datasets) AS x(y, z) WHERE y = 2018", [2018]),
     ("SELECT year AS y FROM geo.datasets ORDER BY y DESC LIMIT 1", [2020]),
-    ("SELECT year + 1 AS y FROM geo.datasets GROUP BY 1 HAVING count(*) > 0 ORDER BY y LIMIT 1", [2019]),
+    (
+        "SELECT year + 1 AS y FROM geo.datasets GROUP BY 1 HAVING count(*) > 0 ORDER BY y LIMIT 1",
+        [2019],
+    ),
     (
         "SELECT s.name FROM (geo.datasets d JOIN geo.samples s ON dataset_id = s.src_dataset_id)"
         " WHERE year = 2018",
@@ -207,13 +210,17 @@ def test_any_text(text: str) -> None:
         assert error.code and error.message
 
 
+WORDS = re.split(
+    " ",
+    "SELECT FROM WHERE geo.samples name , ( ) * = 'x' 1 AND OR NOT IN UNNEST AS t JOIN ON"
+    " UNION ALL WITH ORDER BY GROUP CAST -> . [ ] ARRAY filter x read_text LATERAL",
+)
+
+
 @settings(max_examples=80, deadline=None)
 @given(
     st.lists(
-        st.sampled_from(
-            "SELECT FROM WHERE geo.samples name , ( ) * = 'x' 1 AND OR NOT IN UNNEST AS t JOIN ON"
-            " UNION ALL WITH ORDER BY GROUP CAST -> . [ ] ARRAY filter x read_text LATERAL".split()
-        ),
+        st.sampled_from(WORDS),
         max_size=14,
     )
 )
@@ -223,7 +230,7 @@ def test_any_words(engine: DuckDBEngine, words: list[str]) -> None:
         found = prepare(" ".join(["SELECT", *words]), SmallCatalog(), expand)
         engine.run(found)  # type: ignore[arg-type]
     except BadQuery as error:
-        assert error.code != "refused" or error.message
+        assert error.message
 
 
 def test_users_queries(real_data: Path, engine: DuckDBEngine) -> None:
