@@ -175,7 +175,7 @@ def read(job: Job, objects: ObjectStore, sidecars: Mapping[str, str]) -> Found:
         with ExitStack() as stack:
             path = stack.enter_context(objects.local(job.source))
             beside = {s: stack.enter_context(objects.local(k)) for s, k in sidecars.items()}
-            reader = reader_for(name.lower(), text.head(path))
+            reader = reader_for(name, text.head(path))
             for item in reader.read(Source(path, name, beside)):
                 now = time.perf_counter()
                 found.append((item, now - began))
