@@ -28,6 +28,13 @@ _EXPRESSION = (
 )
 SYNTAX = frozenset(getattr(exp, name) for name in f"{_QUERY} {_EXPRESSION}".split())
 
+UNITS = (
+    "YEAR QUARTER MONTH WEEK DAY HOUR MINUTE SECOND MILLISECOND"
+    " DAY_OF_MONTH DAY_OF_WEEK DAY_OF_YEAR DOW DOY YEAR_OF_WEEK YOW"
+)
+_BARE_WORDS = frozenset(f"{UNITS} ALL BERNOULLI SYSTEM".split())
+"""Words that reach an engine unquoted; the parser also makes them of quoted text."""
+
 _JOINS = {"", "CROSS", "INNER", "OUTER"}
 
 
@@ -37,6 +44,8 @@ def check(tree: exp.Query, query: str) -> None:
         start, end = node.meta.get("start"), node.meta.get("end")
         if isinstance(node, (exp.Func, exp.Anonymous)) and start is not None and end is not None:
             _check_function(node, query[start : end + 1].strip('"'), query)
+        elif isinstance(node, exp.Var) and node.name.upper() not in _BARE_WORDS:
+            raise _unit(node, query)
         elif type(node) not in SYNTAX:
             raise _refusal(node, query, type(node).__name__)
         elif extra := _extra(node):
@@ -63,6 +72,9 @@ def _extra(node: exp.Expr) -> str:
     args = node.args
     found: dict[type[exp.Expr], object] = {
         exp.Table: not isinstance(node.this, exp.Identifier) and "a function as a table",
+        exp.DataType: not isinstance(node.this, (exp.DType, exp.Interval)) and "this type",
+        exp.Extract: not isinstance(node.this, exp.Var) and "EXTRACT of a text",
+        exp.Interval: not isinstance(args.get("unit"), exp.Var) and "INTERVAL without a unit",
         exp.Star: (args.get("except_") or args.get("replace") or args.get("rename"))
         and "* with changes",
         exp.Distinct: args.get("on") and "DISTINCT ON",
@@ -74,6 +86,15 @@ def _extra(node: exp.Expr) -> str:
         exp.Version: "a table version",
     }
     return str(found.get(type(node)) or "")
+
+
+def _unit(node: exp.Expr, query: str) -> BadQuery:
+    return BadQuery(
+        "bad_arguments",
+        f"{node.name.lower()!r} is no unit of time",
+        place=place_of(query, node.parent or node),
+        hint=f"units: {', '.join(UNITS.lower().split())}",
+    )
 
 
 def _refusal(node: exp.Expr, query: str, what: str) -> BadQuery:

@@ -17,6 +17,15 @@ from polly_resources.query.base import Statement
 from polly_resources.query.duckdb_shapes import Shapes
 
 _UNNAMED = "polly unnamed"
+_FIELDS = {
+    "DAY_OF_MONTH": "DAY",
+    "DAY_OF_WEEK": "ISODOW",
+    "DAY_OF_YEAR": "DOY",
+    "DOW": "ISODOW",
+    "YEAR_OF_WEEK": "ISOYEAR",
+    "YOW": "ISOYEAR",
+}
+_MAP_OF = "trino_map_of"
 _FIRST = 2
 """How many elements an overlap with constants tests one by one; curated lists are short."""
 
@@ -176,7 +185,24 @@ def _struct(key: exp.Expr, value: exp.Expr) -> exp.Expr:
 
 def _map_agg(node: exp.Expr, shapes: Shapes) -> exp.Expr:
     key, value = node.expressions
-    return _call("trino_map_of", _call("list", _struct(key, value)))
+    return _call(_MAP_OF, _call("list", _struct(key, value)))
+
+
+def _extract(node: exp.Expr, shapes: Shapes) -> exp.Expr:
+    """Days of the week are 1 (Monday) to 7, and some fields have other names."""
+    field = _FIELDS.get(node.name.upper())
+    if field is not None:
+        node.set("this", exp.var(field))
+    return node
+
+
+def _filter(node: exp.Expr, shapes: Shapes) -> exp.Expr:
+    """FILTER belongs to the aggregate inside the macro."""
+    macro = node.this
+    if isinstance(macro, exp.Anonymous) and macro.name == _MAP_OF:
+        entries = exp.Filter(this=macro.expressions[0], expression=node.expression)
+        return _call(_MAP_OF, entries)
+    return node
 
 
 def _reverse(node: exp.Expr, shapes: Shapes) -> exp.Expr:
@@ -259,6 +285,8 @@ def _divide(node: exp.Expr, shapes: Shapes) -> exp.Expr:
 
 
 def _sequence(node: exp.Expr, shapes: Shapes) -> exp.Expr:
+    if shapes.of(node.args["start"]) == "date":
+        return exp.cast(node.copy(), "date[]", dialect="duckdb")
     if node.args.get("step") is not None:
         return node
     return _call("trino_sequence", node.args["start"], node.args["end"])
@@ -349,6 +377,8 @@ _RULES: dict[type[exp.Expr], Rule] = {
     exp.DateDiff: _date_sub,
     exp.DateTrunc: _keep_date,
     exp.Div: _divide,
+    exp.Extract: _extract,
+    exp.Filter: _filter,
     exp.GenerateSeries: _sequence,
     exp.JSONExtractScalar: _macro("trino_json_scalar", "this", "expression"),
     exp.Limit: _limit_all,
