@@ -1,7 +1,8 @@
 """Keeps converted ontologies as Arrow files, so that the next load takes a fraction.
 
-One file per ontology and release: columns of `Term`, ancestors as codes into one dictionary.
-Files are mapped into memory and not compressed, so that a few terms cost a few pages.
+One file per ontology and release: columns of `Term`. Siblings share their ancestors, so these
+are codes into a dictionary of lists, and its CURIEs codes into another. Files are mapped into
+memory and not compressed, so that a few terms cost a few pages.
 The folder may be absent, read-only or damaged: a cache is never needed.
 Keep out: where terms come from.
 """
@@ -16,12 +17,13 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from polly_resources.records import Term
 
-REVISION = 2
+REVISION = 3
 """Count up when the readers' or this file's output changes: older files are then ignored."""
 
 
@@ -78,8 +80,8 @@ def _table(terms: Iterable[Term]) -> pa.Table:
     curies, labels, deprecated, replaced_by = [], [], [], []
     synonyms: list[str] = []
     synonym_ends = array("i", [0])
-    codes: dict[str, int] = {}
-    ancestors, ancestor_ends = array("i"), array("i", [0])
+    lineages: dict[tuple[str, ...], int] = {}
+    codes = array("i")
     for term in terms:
         curies.append(term.curie)
         labels.append(term.label)
@@ -87,18 +89,14 @@ def _table(terms: Iterable[Term]) -> pa.Table:
         replaced_by.append(term.replaced_by)
         synonyms.extend(term.synonyms)
         synonym_ends.append(len(synonyms))
-        ancestors.extend([codes.setdefault(curie, len(codes)) for curie in term.ancestors])
-        ancestor_ends.append(len(ancestors))
+        codes.append(lineages.setdefault(term.ancestors, len(lineages)))
     return pa.table(
         {
             "curie": pa.array(curies, pa.string()),
             "label": pa.array(labels, pa.string()),
             "synonyms": _lists(synonym_ends, pa.array(synonyms, pa.string())),
-            "ancestors": _lists(
-                ancestor_ends,
-                pa.DictionaryArray.from_arrays(
-                    pa.array(ancestors, pa.int32()), pa.array(list(codes), pa.string())
-                ),
+            "ancestors": pa.DictionaryArray.from_arrays(
+                pa.array(codes, pa.int32()), _lineages(lineages)
             ),
             "deprecated": pa.array(deprecated, pa.bool_()),
             "replaced_by": pa.array(replaced_by, pa.string()),
@@ -106,40 +104,53 @@ def _table(terms: Iterable[Term]) -> pa.Table:
     )
 
 
+def _lineages(lineages: Iterable[Sequence[str]]) -> pa.ListArray:
+    codes: dict[str, int] = {}
+    members, ends = array("i"), array("i", [0])
+    for lineage in lineages:
+        members.extend([codes.setdefault(curie, len(codes)) for curie in lineage])
+        ends.append(len(members))
+    curies = pa.DictionaryArray.from_arrays(
+        pa.array(members, pa.int32()), pa.array(list(codes), pa.string())
+    )
+    return _lists(ends, curies)
+
+
 def _lists(ends: array[int], values: pa.Array) -> pa.ListArray:
     return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), values)
 
 
 def _terms(table: pa.Table) -> Iterator[Term]:
-    def column(name: str) -> pa.Array:
-        chunked = table.column(name)
-        return chunked.chunk(0) if chunked.num_chunks else pa.array([], chunked.type)
-
-    synonyms, ancestors = column("synonyms"), column("ancestors")
-    names: Sequence[str] = synonyms.values.to_pylist()
-    coded = ancestors.values
-    if len(coded) < len(coded.dictionary):
-        coded = coded.dictionary_decode().dictionary_encode()
-    curies = coded.dictionary.to_pylist().__getitem__
-    codes = coded.indices.to_numpy()
+    if not table.num_rows:
+        return iter(())
+    columns = {name: table.column(name).chunk(0) for name in table.column_names}
+    names = columns["synonyms"].flatten().to_pylist()
+    ends = columns["synonyms"].value_lengths().to_numpy().cumsum().tolist()
+    coded = columns["ancestors"]
+    used, places = np.unique(coded.indices.to_numpy(), return_inverse=True)
+    lineages = _tuples(coded.dictionary.take(pa.array(used)))
     return (
-        Term(
-            curie,
-            label,
-            tuple(names[s_start:s_end]),
-            tuple(map(curies, codes[a_start:a_end].tolist())),
-            deprecated,
-            replaced_by,
-        )
-        for curie, label, s_start, s_end, a_start, a_end, deprecated, replaced_by in zip(
-            column("curie").to_pylist(),
-            column("label").to_pylist(),
-            synonyms.offsets.to_pylist()[:-1],
-            synonyms.offsets.to_pylist()[1:],
-            ancestors.offsets.to_pylist()[:-1],
-            ancestors.offsets.to_pylist()[1:],
-            column("deprecated").to_pylist(),
-            column("replaced_by").to_pylist(),
+        Term(curie, label, tuple(names[start:end]), lineages[place], deprecated, replaced_by)
+        for curie, label, start, end, place, deprecated, replaced_by in zip(
+            columns["curie"].to_pylist(),
+            columns["label"].to_pylist(),
+            [0, *ends[:-1]],
+            ends,
+            places.tolist(),
+            columns["deprecated"].to_pylist(),
+            columns["replaced_by"].to_pylist(),
             strict=True,
         )
     )
+
+
+def _tuples(lists: pa.ListArray) -> list[tuple[str, ...]]:
+    members = lists.flatten()
+    used, places = np.unique(members.indices.to_numpy(), return_inverse=True)
+    curies = members.dictionary.take(pa.array(used)).to_pylist().__getitem__
+    ends = lists.value_lengths().to_numpy().cumsum().tolist()
+    starts = [0, *ends[:-1]]
+    return [
+        tuple(map(curies, places[start:end].tolist()))
+        for start, end in zip(starts, ends, strict=True)
+    ]

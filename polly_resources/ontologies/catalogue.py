@@ -17,8 +17,8 @@ from polly_resources.records import Term
 class OntologyRow:
     """One ontology: `reader` names the module that reads `package`.
 
-    Terms without synonyms whose label matches the pattern `skip` are left out; those of
-    `data/ADDITIONS.tsv` that the package lacks are added.
+    Terms without synonyms whose label matches the pattern `skip` are left out (reader
+    `cellxgene`); those of `data/ADDITIONS.tsv` that the package lacks are added.
     """
 
     name: str

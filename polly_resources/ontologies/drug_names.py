@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from polly_resources.errors import BadInput, NotFound
-from polly_resources.ontologies.catalogue import Release
+from polly_resources.ontologies.catalogue import OntologyRow, Release
 from polly_resources.records import Term
 
 _FILE = "drug_ner_dictionary.pkl.bz2"
@@ -54,7 +54,7 @@ class _PlainUnpickler(pickle.Unpickler):
         raise pickle.UnpicklingError(f"a dictionary of names needs no {module}.{name}")
 
 
-def release(package: Path, name: str) -> Release:
+def release(package: Path, row: OntologyRow) -> Release:
     """The dictionary in the package's folder; its version is the package's.
 
     Raises NotFound where the package has none.
@@ -63,7 +63,7 @@ def release(package: Path, name: str) -> Release:
     if not path.is_file():
         raise NotFound(
             "ontology_not_in_package",
-            f"{package.name} holds no file {_FILE}, wanted for {name}",
+            f"{package.name} holds no file {_FILE}, wanted for {row.name}",
             file=str(package),
             hint="install drug-named-entity-recognition 2",
         )

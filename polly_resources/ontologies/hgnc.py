@@ -16,22 +16,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from polly_resources.errors import BadInput, NotFound
-from polly_resources.ontologies.catalogue import Release
+from polly_resources.ontologies.catalogue import OntologyRow, Release
 from polly_resources.records import Term
 
 _SUCCESSOR = re.compile(r"symbol withdrawn, see .*?(HGNC:\d+)")
 
 
-def release(package: Path, name: str) -> Release:
+def release(package: Path, row: OntologyRow) -> Release:
     """The file in the folder; its version is the day on which HGNC was read.
 
     Raises NotFound where there is none, BadInput where it is damaged.
     """
-    path = package / "data" / f"{name.lower()}.parquet"
+    path = package / "data" / f"{row.name.lower()}.parquet"
     if not path.is_file():
         raise NotFound(
             "ontology_not_in_package",
-            f"expected {path.name} with the genes of {name}",
+            f"expected {path.name} with the genes of {row.name}",
             file=str(path),
             hint="run scripts/build_hgnc.py",
         )

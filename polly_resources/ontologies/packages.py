@@ -20,12 +20,12 @@ from polly_resources.ontologies.base import OntologyInfo, OntologySource
 from polly_resources.ontologies.catalogue import ROWS, OntologyRow, Release
 from polly_resources.records import Term
 
-READERS: Mapping[str, Callable[[Path, str], Release]] = {
+READERS: Mapping[str, Callable[[Path, OntologyRow], Release]] = {
     "cellxgene": cellxgene.release,
     "drug_names": drug_names.release,
     "hgnc": hgnc.release,
 }
-"""Reader name to its call: package folder and ontology name to the newest release."""
+"""Reader name to its call: package folder and row of the catalogue to the newest release."""
 
 _Read = TypeVar("_Read")
 
@@ -89,10 +89,9 @@ def _cached(
 
 
 def _release(row: OntologyRow) -> Release:
-    """The newest release, without what the row skips and with what it adds."""
-    whole = READERS[row.reader](_package_folder(row.package), row.name)
-    kept = Release(whole.version, lambda: _kept(whole.read(), row.skip))
-    return additions.merged(kept, row.additions) if row.additions else kept
+    """The newest release, with what the row adds."""
+    release = READERS[row.reader](_package_folder(row.package), row)
+    return additions.merged(release, row.additions) if row.additions else release
 
 
 def _package_folder(package: str) -> Path:
@@ -111,10 +110,3 @@ def _file_name(row: OntologyRow, version: str) -> str:
     """Names what the content depends on: release, row and code revision."""
     mark = hashlib.sha256(f"{row}{cache.REVISION}".encode()).hexdigest()[:12]
     return f"{row.name}-{re.sub(r'[^A-Za-z0-9.-]', '_', version)}-{mark}.arrow"
-
-
-def _kept(terms: Iterator[Term], skip: str) -> Iterator[Term]:
-    if not skip:
-        return terms
-    skipped = re.compile(skip).search
-    return (term for term in terms if term.synonyms or not skipped(term.label))

@@ -77,7 +77,8 @@ def write_release(package: Path, name: str, version: str, terms: Mapping[str, An
     """One ontology file in the layout of the cellxgene package."""
     path = package / "data" / f"{name}-ontology-{version}.json.zst"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(zstandard.compress(json.dumps(dict(terms)).encode()))
+    content = json.dumps(dict(terms), separators=(",", ":"))
+    path.write_bytes(zstandard.compress(content.encode()))
     return path
 
 

@@ -8,6 +8,7 @@ import json
 import pickle
 import string
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -15,10 +16,12 @@ from hypothesis import strategies as st
 
 from polly_resources.errors import BadInput, Misconfigured, NotFound
 from polly_resources.ontologies import additions, cache, cellxgene, drug_names, hgnc, packages
-from polly_resources.ontologies.catalogue import Release
+from polly_resources.ontologies.catalogue import ROWS, Release
 from polly_resources.ontologies.packages import PackageOntologies
 from polly_resources.records import Term
 from tests.contracts.ontologies import OntologySuite, entry, install, write_release
+
+ROW_OF = {row.name: row for row in ROWS}
 
 DISEASES = {
     "MONDO:1": entry("disease"),
@@ -187,21 +190,21 @@ def test_drug_dictionary_loads_no_classes(tmp_path: Path, content: bytes) -> Non
     package.mkdir()
     (package / "drug_ner_dictionary.pkl.bz2").write_bytes(bz2.compress(content))
     with pytest.raises(BadInput) as caught:
-        list(drug_names.release(package, "DRUGBANK").read())
+        list(drug_names.release(package, ROW_OF["DRUGBANK"]).read())
     assert caught.value.code == "damaged_ontology_file"
 
 
 def test_missing_files_are_not_found(tmp_path: Path) -> None:
-    for release in (drug_names.release, hgnc.release):
+    for name, release in (("DRUGBANK", drug_names.release), ("HGNC", hgnc.release)):
         with pytest.raises(NotFound):
-            release(tmp_path, "HGNC")
+            release(tmp_path, ROW_OF[name])
 
 
 def test_damaged_gene_file(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "hgnc.parquet").write_bytes(b"PAR1 no")
     with pytest.raises(BadInput, match=r"build_hgnc\.py"):
-        hgnc.release(tmp_path, "HGNC")
+        hgnc.release(tmp_path, ROW_OF["HGNC"])
 
 
 def test_genes_ship_with_ids_and_successors() -> None:
@@ -303,14 +306,37 @@ def test_cache_round_trip(tmp_path_factory: pytest.TempPathFactory, stored: list
     assert list(some) == [term for term in stored if term.curie in curies]
 
 
-@settings(max_examples=50, deadline=None)
-@given(
-    st.dictionaries(words, st.dictionaries(words, words | st.booleans(), max_size=3), max_size=5),
-    st.integers(1, 40),
-    st.sampled_from([None, 2]),
+marks = ["a", "sp.", " ", "{", "}", "\\", '"', '},"', "x},", '"ancestors":{', "é"]
+odd = st.lists(st.sampled_from(marks), max_size=5).map("".join)
+entries = st.fixed_dictionaries(
+    {"ancestors": st.dictionaries(words, st.integers(1, 9), max_size=3), "label": odd},
+    optional={"synonyms": st.lists(odd, max_size=2), "replaced_by": words},
 )
-def test_entries_do_not_depend_on_chunks(content: dict, size: int, indent: int | None) -> None:
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.dictionaries(words, entries, max_size=5),
+    st.integers(1, 60),
+    st.sampled_from([(None, (",", ":")), (None, None), (2, None)]),
+)
+def test_terms_do_not_depend_on_chunks_or_layout(
+    content: dict[str, dict[str, Any]], size: int, layout: tuple[int | None, Any]
+) -> None:
+    expected = [
+        Term(
+            curie,
+            written["label"],
+            tuple(written.get("synonyms", ())),
+            tuple(sorted(written["ancestors"], key=written["ancestors"].get)),
+            True,
+            written.get("replaced_by"),
+        )
+        for curie, written in content.items()
+        if written.get("synonyms") or "sp." not in written["label"]
+    ]
+    whole = {curie: {**written, "deprecated": True} for curie, written in content.items()}
+    text = json.dumps(whole, indent=layout[0], separators=layout[1], ensure_ascii=False)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cellxgene, "_CHUNK", size)
-        text = io.StringIO(json.dumps(content, indent=indent, ensure_ascii=False))
-        assert dict(cellxgene._entries(text)) == content
+        assert list(cellxgene._terms(io.BytesIO(text.encode()), r"sp\.")) == expected
