@@ -22,7 +22,7 @@ from polly_assets.automation import INGEST, ONTOLOGIES
 from polly_assets.definitions import build
 from polly_assets.partitions import BATCH_TAG, SHARD_PARTITIONS, SHARD_TAG
 from polly_resources.backends import Backends
-from polly_resources.errors import NotFound
+from polly_resources.errors import Misconfigured, NotFound
 from polly_resources.records import Job, JobFilter, JobStatus
 from polly_resources.settings import Settings
 
@@ -39,8 +39,21 @@ def prepare_home(settings: Settings) -> None:
     """Make the instance folder with its `dagster.yaml` and storage; existing ones stay.
 
     Processes that make Dagster's storage at the same time break it, so one makes it here.
+    Raises Misconfigured where the folder cannot be used.
     """
-    settings.home.mkdir(parents=True, exist_ok=True)
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+        _prepare(settings)
+    except OSError as error:
+        raise Misconfigured(
+            "home_unusable",
+            f"the folder of the instance cannot be used ({error.strerror or error})",
+            file=str(settings.home),
+            hint="free space, give this user the right to write there, or set POLLY_HOME",
+        ) from error
+
+
+def _prepare(settings: Settings) -> None:
     with FileLock(settings.home / ".prepare.lock"):
         target = settings.home / "dagster.yaml"
         if not target.exists():
@@ -70,10 +83,14 @@ def process(
             batch_id = batches.new_batch_id()
             mine = JobFilter(job_ids=list(job_ids))
             claimed = batches.claim(ledger, backends.settings, batch_id, filter=mine)
-            if claimed:
-                run_batch(backends.settings, batch_id, claimed[0].atlas, claimed[0].shard)
-            else:
+            if not claimed:
                 time.sleep(POLL_SECONDS)
+                continue
+            try:
+                with batches.working(ledger, backends.settings, batch_id, "starting"):
+                    run_batch(backends.settings, batch_id, claimed[0].atlas, claimed[0].shard)
+            except Exception as error:
+                LOG.warning("batch %s failed, its jobs are tried again: %s", batch_id, error)
 
 
 def family(backends: Backends, job_ids: Sequence[str]) -> list[Job]:
@@ -82,16 +99,17 @@ def family(backends: Backends, job_ids: Sequence[str]) -> list[Job]:
     unknown = set(job_ids) - {job.job_id for job in jobs}
     if unknown:
         raise NotFound("unknown_job", f"no such job: {', '.join(sorted(unknown))}")
-    known = {(job.batch_id, job.source): job for job in jobs if job.batch_id}
-    for batch_id in sorted({str(job.batch_id) for job in jobs if job.batch_id}):
+    files = {(job.batch_id, job.source) for job in jobs if job.batch_id}
+    found = {job.job_id: job for job in jobs}
+    for batch_id in sorted({str(batch_id) for batch_id, _ in files}):
         for job in backends.jobs.find(JobFilter(batch_id=batch_id, limit=1_000_000)):
-            if (job.batch_id, job.source) in known and job not in jobs:
-                jobs.append(job)
-    return sorted(jobs, key=lambda job: job.job_id)
+            if (job.batch_id, job.source) in files:
+                found.setdefault(job.job_id, job)
+    return [found[job_id] for job_id in sorted(found)]
 
 
-def run_batch(settings: Settings, batch_id: str, atlas: str, shard: int) -> bool:
-    """Run the pipeline over a claimed batch, in this process; whether it succeeded."""
+def run_batch(settings: Settings, batch_id: str, atlas: str, shard: int) -> None:
+    """Run the pipeline over a claimed batch, in this process. Raises what made it fail."""
     prepare_home(settings)
     key = atlases.partition_key(atlas, shard)
     job = build(settings).resolve_job_def(INGEST.name)
@@ -106,10 +124,6 @@ def run_batch(settings: Settings, batch_id: str, atlas: str, shard: int) -> bool
             )
         except dg.DagsterExecutionInterruptedError as error:
             raise KeyboardInterrupt from error
-        except Exception as error:
-            LOG.warning("batch %s of %s failed: %s", batch_id, key, error)
-            return False
-    return True
 
 
 def load_ontologies(settings: Settings) -> None:

@@ -25,7 +25,7 @@ from polly_assets.schema import (
     SINGLE_CELL,
 )
 from polly_assets.work import Work
-from polly_resources.records import Failure, Job, JobOutcome, JobStatus, Notice
+from polly_resources.records import Failure, Job, JobAction, JobOutcome, JobStatus, Notice
 from polly_resources.tables.base import TableSpec
 
 
@@ -149,6 +149,7 @@ def outcomes(datasets: Sequence[dict[str, Any]], jobs: Sequence[Job]) -> list[Jo
     """How these jobs ended, by the `normalized_datasets` rows (with `job_id`) that came of them."""
     ended: list[JobOutcome] = []
     told: set[str] = set()
+    read = {job.job_id for job in jobs if job.action == JobAction.INGEST}
     for row in datasets:
         ended.append(
             JobOutcome(
@@ -162,9 +163,9 @@ def outcomes(datasets: Sequence[dict[str, Any]], jobs: Sequence[Job]) -> list[Jo
                 warnings=tuple(Notice(**notice) for notice in json.loads(row["notices"])),
             )
         )
-        if row["job_id"] not in told:
-            told.add(row["job_id"])
+        if row["job_id"] in read - told:
             ended += _failures_beside(row)
+        told.add(row["job_id"])
     return [*ended, *(_gone(job) for job in jobs if job.job_id not in told)]
 
 
