@@ -96,9 +96,10 @@ def load(
             continue
         values[field.name] = _parse(field.name, raw, type(field.default))
     for capability in CAPABILITIES:
-        values.setdefault(capability, PROFILES[name][capability].format(
-            home=quote(str(root)), cache=quote(str(cache))
-        ))
+        values.setdefault(
+            capability,
+            PROFILES[name][capability].format(home=quote(str(root)), cache=quote(str(cache))),
+        )
     return Settings(**values)
 
 
