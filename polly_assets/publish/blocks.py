@@ -6,6 +6,7 @@ Owns reassembly of dense and sparse matrices. Keep out: what the arrays are used
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ class Rows:
 
 def assemble(blocks: pa.Table) -> Rows:
     """The matrix that the blocks of one dataset and matrix name hold."""
-    ordered = blocks.sort_by("block")
+    ordered = _in_order(blocks)
     dtype = ordered["dtype"][0].as_py()
     samples = int(ordered["sample_count"][0].as_py())
     counts = ordered["feature_count"].to_numpy()
@@ -48,6 +49,26 @@ def assemble(blocks: pa.Table) -> Rows:
     indptr = _joined_offsets(_flat(ordered["indptr"]), counts)
     indices = _flat(ordered["indices"])
     return Rows(indptr, indices, values, (features, samples))
+
+
+def split(blocks: pa.Table, key: str) -> dict[str, pa.Table]:
+    """The blocks of each value of a text column; copies nothing, however long the blocks."""
+    column = blocks[key].combine_chunks().dictionary_encode()
+    codes = column.indices.to_numpy()
+    bounds = [0, *(np.flatnonzero(np.diff(codes)) + 1).tolist(), len(codes)]
+    values = column.dictionary.to_pylist()
+    parts: dict[str, list[pa.Table]] = {value: [] for value in values}
+    for start, end in pairwise(bounds):
+        if end > start:
+            parts[values[codes[start]]].append(blocks.slice(start, end - start))
+    return {value: pa.concat_tables(found) for value, found in parts.items()}
+
+
+def _in_order(blocks: pa.Table) -> pa.Table:
+    numbers = blocks["block"].to_numpy()
+    if (np.diff(numbers) > 0).all():
+        return blocks
+    return blocks.take(np.argsort(numbers))
 
 
 def _flat(column: pa.ChunkedArray) -> npt.NDArray[Any]:

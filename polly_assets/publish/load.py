@@ -11,9 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
-import pyarrow as pa
 
-from polly_assets.publish.blocks import assemble
+from polly_assets.publish.blocks import assemble, split
 from polly_assets.publish.content import DatasetContent
 from polly_assets.schema import (
     DATASETS,
@@ -133,8 +132,5 @@ def _matrices(tables: TableStore, atlas: str, dataset_id: str, names: list[str])
         return {}
     where = {"dataset_id": [dataset_id]}
     blocks = tables.read(f"{atlas}/{MATRICES.name}", where=where)
-    return {name: assemble(_named(blocks, name)).content() for name in names}
-
-
-def _named(blocks: pa.Table, name: str) -> pa.Table:
-    return blocks.filter(pa.compute.equal(blocks["matrix"], name))
+    parts = split(blocks, "matrix")
+    return {name: assemble(parts[name]).content() for name in names}

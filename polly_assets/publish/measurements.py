@@ -7,31 +7,40 @@ Keep out: reading files and answering queries.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from polly_assets.publish.blocks import Rows, assemble
+from polly_assets.publish.blocks import Rows, assemble, split
 from polly_assets.schema import FEATURES, MATRICES, MEASUREMENTS, NORMALIZED_SAMPLES
 from polly_assets.work import Work
-from polly_resources.tables.base import TableSpec
 
 CHUNK_VALUES = 4_000_000
 """Values expanded, sorted and written at once; each chunk is one sorted file."""
 
 
 def measurements(work: Work, datasets: Sequence[dict[str, Any]]) -> int:
-    """Derive and store the long rows of the datasets' matrix X; the number of rows."""
+    """Derive and store the long rows of the datasets' matrix X; the number of rows.
+
+    One chunk is written while the next is made.
+    """
     written = 0
-    for chunk in _chunks(datasets):
-        ids = [row["dataset_id"] for row in chunk]
-        rows = _long_rows(work, chunk)
-        work.replace(MEASUREMENTS, rows, ids)
-        written += rows.num_rows
+    writing: Future[None] | None = None
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="write") as pool:
+        for chunk in _chunks(datasets):
+            rows = _long_rows(work, chunk)
+            if writing is not None:
+                writing.result()
+            ids = [row["dataset_id"] for row in chunk]
+            writing = pool.submit(work.replace, MEASUREMENTS, rows, ids)
+            written += rows.num_rows
+    if writing is not None:
+        writing.result()
     return written
 
 
@@ -48,6 +57,20 @@ def _chunks(datasets: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]
         yield chunk
 
 
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """The rows of all datasets' X in the order of the long table: by name, then dataset.
+
+    `dataset` is a position among the datasets and `row` one in its matrix; `name` and
+    `feature_id` are dictionary-encoded.
+    """
+
+    dataset: npt.NDArray[np.int32]
+    row: npt.NDArray[np.int32]
+    name: pa.DictionaryArray
+    feature_id: pa.DictionaryArray
+
+
 def _long_rows(work: Work, datasets: list[dict[str, Any]]) -> pa.Table:
     """All values of these datasets' X, ordered by name, then dataset."""
     matrices = _matrices(work, datasets)
@@ -55,32 +78,17 @@ def _long_rows(work: Work, datasets: list[dict[str, Any]]) -> pa.Table:
         return MEASUREMENTS.schema().empty_table()
     present = [row for row in datasets if row["dataset_id"] in matrices]
     ids = [row["dataset_id"] for row in present]
-    features = _frames(work, FEATURES, ids, ["feature_index", "name", "feature_id"])
-    samples = _frames(work, NORMALIZED_SAMPLES, ids, ["sample_index", "sample_id"])
-    order = pl.concat(
-        [
-            features[i].select(
-                "name", "feature_id", dataset=pl.lit(n, pl.Int32), row=pl.int_range(pl.len())
-            )
-            for n, i in enumerate(ids)
-        ]
-    ).sort("name", "dataset", maintain_order=True)
+    order = _order(work, ids)
     gathered = _gather([matrices[i] for i in ids], order)
-    return _table(order, gathered, ids, [samples[i]["sample_id"] for i in ids], present)
+    return _table(order, gathered, _sample_ids(work, ids), present)
 
 
 def _matrices(work: Work, datasets: list[dict[str, Any]]) -> dict[str, Rows]:
     ids = [row["dataset_id"] for row in datasets if _has_values(row)]
     if not ids:
         return {}
-    where = {"dataset_id": ids, "matrix": ["X"]}
-    blocks = work.read(MATRICES, where=where)
-    column = blocks["dataset_id"].combine_chunks().dictionary_encode()
-    codes = column.indices.to_numpy()
-    return {
-        dataset_id: assemble(blocks.take(np.flatnonzero(codes == code)))
-        for code, dataset_id in enumerate(column.dictionary.to_pylist())
-    }
+    blocks = work.read(MATRICES, where={"dataset_id": ids, "matrix": ["X"]})
+    return {dataset_id: assemble(own) for dataset_id, own in split(blocks, "dataset_id").items()}
 
 
 def _has_values(row: dict[str, Any]) -> bool:
@@ -88,37 +96,53 @@ def _has_values(row: dict[str, Any]) -> bool:
     return "X" in row["matrices"] and bool(cells > 0)
 
 
-def _frames(
-    work: Work, spec: TableSpec, ids: list[str], columns: list[str]
-) -> dict[str, pl.DataFrame]:
-    """Rows of each dataset, ordered by the first of the columns."""
-    rows = work.read(spec, ["src_dataset_id", *columns], where={"src_dataset_id": ids})
-    frame = pl.DataFrame(rows).sort("src_dataset_id", columns[0])
-    parts = frame.partition_by("src_dataset_id", as_dict=True)
-    return {str(key[0]): part for key, part in parts.items()}
+def _order(work: Work, ids: list[str]) -> _Order:
+    """Sorts whole numbers, not names: datasets share most of their names."""
+    columns = ["src_dataset_id", "feature_index", "name", "feature_id"]
+    rows = work.read(FEATURES, columns, where={"src_dataset_id": ids})
+    dataset = pc.index_in(rows["src_dataset_id"], pa.array(ids)).to_numpy()
+    row = rows["feature_index"].to_numpy()
+    name = _encoded(rows["name"])
+    rank = pc.rank(name.dictionary, tiebreaker="dense").to_numpy().astype(np.int64)
+    key = rank[name.indices.to_numpy()] * len(ids) + dataset
+    order = np.argsort(key * (int(row.max()) + 1) + row)
+    return _Order(
+        dataset[order], row[order], name.take(order), _encoded(rows["feature_id"]).take(order)
+    )
+
+
+def _encoded(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    return column.combine_chunks().dictionary_encode()
+
+
+def _sample_ids(work: Work, ids: list[str]) -> pa.Array:
+    """The ids of all samples, dataset after dataset, in the order of their matrices."""
+    columns = ["src_dataset_id", "sample_index", "sample_id"]
+    rows = work.read(NORMALIZED_SAMPLES, columns, where={"src_dataset_id": ids})
+    dataset = pc.index_in(rows["src_dataset_id"], pa.array(ids)).to_numpy()
+    order = np.lexsort((rows["sample_index"].to_numpy(), dataset))
+    return rows["sample_id"].combine_chunks().take(pa.array(order))
 
 
 def _gather(
-    matrices: list[Rows], order: pl.DataFrame
+    matrices: list[Rows], order: _Order
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.float64]]:
     """Per ordered row its number of values; then the sample code and value of each."""
-    dataset = order["dataset"].to_numpy()
-    row = order["row"].to_numpy()
-    counts = np.zeros(order.height, dtype=np.int64)
-    starts = np.zeros(order.height, dtype=np.int64)
+    row_base = np.cumsum([0, *(m.shape[0] for m in matrices)])
     value_base = np.cumsum([0, *(len(m.values) for m in matrices)])
-    for code, matrix in enumerate(matrices):
-        own = np.flatnonzero(dataset == code)
-        starts[own] = matrix.indptr[row[own]] + value_base[code]
-        counts[own] = np.diff(matrix.indptr)[row[own]]
+    sample_base = np.cumsum([0, *(m.shape[1] for m in matrices)])
+    row = row_base[order.dataset] + order.row
+    starts = np.concatenate(
+        [m.indptr[:-1] + base for m, base in zip(matrices, value_base, strict=False)]
+    )[row]
+    counts = np.concatenate([np.diff(m.indptr) for m in matrices])[row]
     first = np.cumsum(counts) - counts
     at = np.arange(int(counts.sum())) + np.repeat(starts - first, counts)
-    values = np.concatenate([m.values.astype(np.float64, copy=False) for m in matrices])[at]
-    sample_base = np.cumsum([0, *(m.shape[1] for m in matrices)])
+    values = np.concatenate([m.values.astype(np.float64, copy=False) for m in matrices])
     codes = np.concatenate(
         [_sample_codes(m, b) for m, b in zip(matrices, sample_base, strict=False)]
     )
-    return counts, codes[at], values
+    return counts, codes[at], values[at]
 
 
 def _sample_codes(matrix: Rows, base: int) -> npt.NDArray[np.int32]:
@@ -130,33 +154,28 @@ def _sample_codes(matrix: Rows, base: int) -> npt.NDArray[np.int32]:
 
 
 def _table(
-    order: pl.DataFrame,
+    order: _Order,
     gathered: tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.float64]],
-    ids: list[str],
-    sample_ids: list[pl.Series],
+    sample_ids: pa.Array,
     datasets: list[dict[str, Any]],
 ) -> pa.Table:
     """Dictionary columns throughout: writing them costs a quarter of writing strings."""
     counts, sample_codes, values = gathered
-    dataset = order["dataset"].to_numpy()
+    dataset = np.repeat(order.dataset, counts)
+    ids = pa.array([row["dataset_id"] for row in datasets])
     shards = np.array([row["shard"] for row in datasets], dtype=np.int32)
     columns = {
-        "name": _encoded(order["name"], counts),
-        "feature_id": _encoded(order["feature_id"], counts),
-        "dataset_id": pa.DictionaryArray.from_arrays(
-            pa.array(np.repeat(dataset, counts)), pa.array(ids)
-        ),
-        "sample_id": pa.DictionaryArray.from_arrays(
-            pa.array(sample_codes), pl.concat(sample_ids).to_arrow().cast(pa.string())
-        ),
+        "name": _repeated(order.name, counts),
+        "feature_id": _repeated(order.feature_id, counts),
+        "dataset_id": pa.DictionaryArray.from_arrays(pa.array(dataset), ids),
+        "sample_id": pa.DictionaryArray.from_arrays(pa.array(sample_codes), sample_ids),
         # Missing is NULL in SQL, NaN in arrays.
-        "value": pa.array(values, mask=np.isnan(values)),
-        "shard": pa.array(np.repeat(shards[dataset], counts)),
+        "value": pa.array(values, from_pandas=True),
+        "shard": pa.array(shards[dataset]),
     }
     return pa.table(columns)
 
 
-def _encoded(column: pl.Series, counts: npt.NDArray[np.int64]) -> pa.DictionaryArray:
-    encoded = pc.dictionary_encode(column.to_arrow().cast(pa.string()))
-    codes = np.repeat(encoded.indices.to_numpy(), counts)
-    return pa.DictionaryArray.from_arrays(pa.array(codes), encoded.dictionary)
+def _repeated(column: pa.DictionaryArray, counts: npt.NDArray[np.int64]) -> pa.DictionaryArray:
+    codes = np.repeat(column.indices.to_numpy(), counts)
+    return pa.DictionaryArray.from_arrays(pa.array(codes), column.dictionary)
