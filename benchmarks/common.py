@@ -118,7 +118,7 @@ class Bench:
         try:
             return importlib.import_module(module)
         except ImportError as error:
-            self.skip(f"{module}: {error}; `make bench-setup` installs the peers")
+            self.skip(f"{module}: {error}; `make bench` installs the peers")
             return None
 
     def skip(self, reason: str) -> None:

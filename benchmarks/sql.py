@@ -153,7 +153,8 @@ def _datasets(first: int, count: int) -> pa.Table:
             f"Effect of treatment {n % 97} in study {n}" for n in range(first, first + count)
         ],
         "description": [
-            f"What the cells of study {n} do, told at length. " * 4 for n in range(count)
+            f"What the cells of study {n} do, told at length. " * 4
+            for n in range(first, first + count)
         ],
         "year": rng.integers(2000, 2026, count).astype(np.int32),
         "total_num_samples": [SAMPLES_EACH] * count,
