@@ -74,18 +74,19 @@ def create(tables: TableStore, name: str, description: str = "", shards: int = 1
         "created_at": pa.array([atlas.created_at], pa.timestamp("us", tz="UTC")),
     }
     tables.write(TABLE, ATLASES, pa.table(row), replace=[name])
-    return atlas
+    return get(tables, name)
 
 
 def listed(tables: TableStore) -> Sequence[Atlas]:
-    """All atlases, by name."""
+    """All atlases, by name. Of one that two processes created at once, the first counts."""
     if tables.version(TABLE) is None:
         return []
-    rows = tables.read(TABLE).to_pylist()
-    atlases = [
-        Atlas(r["atlas"], r["description"] or "", r["shards"], r["created_at"]) for r in rows
-    ]
-    return sorted(atlases, key=lambda atlas: atlas.name)
+    rows = sorted(tables.read(TABLE).to_pylist(), key=lambda r: (r["created_at"], r["shards"]))
+    atlases: dict[str, Atlas] = {}
+    for r in rows:
+        atlas = Atlas(r["atlas"], r["description"] or "", r["shards"], r["created_at"])
+        atlases.setdefault(atlas.name, atlas)
+    return sorted(atlases.values(), key=lambda atlas: atlas.name)
 
 
 def get(tables: TableStore, name: str) -> Atlas:
