@@ -7,6 +7,7 @@ file statistics, compaction. Keep out: which tables exist and what they hold.
 from __future__ import annotations
 
 import threading
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -46,6 +47,8 @@ class DeltaStore(TableStore):
         self._root = unquote(urlparse(address).path).rstrip("/")
         self._open: dict[str, DeltaTable] = {}
         self._lock = threading.Lock()
+        self._writers: dict[str, DeltaTable] = {}
+        self._turns: dict[str, threading.Lock] = {}
 
     def write(
         self,
@@ -73,13 +76,11 @@ class DeltaStore(TableStore):
             "commit_properties": CommitProperties(max_commit_retries=COMMIT_ATTEMPTS),
         }
         for attempt in _commit_retries():
-            with attempt, _translated(table):
+            with attempt, self._writing(table) as target:
                 if predicate is None:
-                    write_deltalake(self._uri(table), rows, mode="append", **options)
+                    write_deltalake(target, rows, mode="append", **options)
                 else:
-                    write_deltalake(
-                        self._uri(table), rows, mode="overwrite", predicate=predicate, **options
-                    )
+                    write_deltalake(target, rows, mode="overwrite", predicate=predicate, **options)
         with self._current(table) as held:
             return int(held.version())
 
@@ -89,8 +90,9 @@ class DeltaStore(TableStore):
             return None
         if keys:
             for attempt in _commit_retries():
-                with attempt, _translated(table):
-                    DeltaTable(self._uri(table)).delete(_in(spec.key, keys))
+                with attempt, self._writing(table) as target:
+                    if isinstance(target, DeltaTable):
+                        target.delete(_in(spec.key, keys))
         return self.version(table)
 
     def version(self, table: str) -> int | None:
@@ -144,8 +146,10 @@ class DeltaStore(TableStore):
         }
 
     def _holds(self, table: str, spec: TableSpec, keys: Sequence[Any]) -> bool:
+        where = {spec.key: keys}
         try:
-            return bool(self.read(table, columns=[spec.key], where={spec.key: keys}).num_rows)
+            found = self.files(table, where=where).files
+            return bool(found) and self.read(table, columns=[spec.key], where=where).num_rows > 0
         except NotFound:
             return False
 
@@ -162,6 +166,27 @@ class DeltaStore(TableStore):
                 held = self._open[uri] = DeltaTable(uri)
             held.update_incremental()
             yield held
+
+    @contextmanager
+    def _writing(self, table: str) -> Iterator[DeltaTable | str]:
+        """A handle to write with, or the address of a table that does not exist yet.
+
+        It is kept for the next write, for opening a table costs more with every file; one
+        that failed is not. Handles are not shared, so writers of this process take turns.
+        """
+        uri = self._uri(table)
+        with self._lock:
+            turn = self._turns.setdefault(uri, threading.Lock())
+        with turn, _translated(table):
+            handle = self._writers.pop(uri, None)
+            if not DeltaTable.is_deltatable(uri):
+                yield uri
+                return
+            if handle is None:
+                handle = DeltaTable(uri)
+            handle.update_incremental()
+            yield handle
+            self._writers[uri] = handle
 
     @contextmanager
     def _pinned(self, table: str, version: int | None) -> Iterator[DeltaTable]:
@@ -265,16 +290,19 @@ def _may_match(actions: pa.Table, where: Where) -> pa.ChunkedArray:
     return keep
 
 
-def _ranges_overlap(low: pa.ChunkedArray, high: pa.ChunkedArray, values: Sequence[Any]) -> pa.Array:
-    hit = pa.array([False] * len(low), pa.bool_())
-    for value in values:
-        try:
-            scalar = pa.scalar(value, low.type)
-        except (pa.ArrowInvalid, pa.ArrowTypeError):  # another type: statistics say nothing
-            return pa.array([True] * len(low), pa.bool_())
-        inside = pc.and_(pc.less_equal(low, scalar), pc.greater_equal(high, scalar))
-        hit = pc.or_(hit, pc.fill_null(inside, True))
-    return hit
+def _ranges_overlap(
+    low: pa.ChunkedArray, high: pa.ChunkedArray, values: Sequence[Any]
+) -> pa.BooleanArray:
+    ordered = sorted(values)
+
+    def overlaps(least: Any, most: Any) -> bool:
+        if least is None or most is None:
+            return True
+        at = bisect_left(ordered, least)
+        return bool(at < len(ordered) and ordered[at] <= most)
+
+    pairs = zip(low.to_pylist(), high.to_pylist(), strict=True)
+    return pa.array([overlaps(least, most) for least, most in pairs], pa.bool_())
 
 
 def _identifier(name: str) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from polly_resources.tables.delta import DeltaStore
-from tests.contracts.tables import SPEC, TablesContract, rows
+from tests.contracts.tables import SPEC, TablesContract, ids, rows
 
 
 class TestDelta(TablesContract):
@@ -24,3 +25,25 @@ def test_two_stores_see_each_other(tmp_path: Path) -> None:
     assert two.read("a/things").num_rows == 2
     two.write("a/things", SPEC, rows("d3"))
     assert one.files("a/things").rows == 3
+
+
+def test_stores_write_in_turns(tmp_path: Path) -> None:
+    stores = [DeltaStore(f"delta://{tmp_path}") for _ in range(2)]
+    for number in range(6):
+        version = stores[number % 2].write(
+            "a/things", SPEC, rows(f"d{number}"), replace=[f"d{number}"]
+        )
+        assert version == number
+    stores[0].write("a/things", SPEC, rows("d1", value=2.0), replace=["d1"])
+    stores[1].maintain("a/things")
+    stores[0].write("a/things", SPEC, rows("d6"), replace=["d6"])
+    assert ids(stores[1].read("a/things")) == [f"d{number}" for number in range(7)]
+
+
+def test_a_table_that_vanished_is_made_again(tmp_path: Path) -> None:
+    store = DeltaStore(f"delta://{tmp_path}")
+    for name in ("d1", "d2"):
+        store.write("a/things", SPEC, rows(name))
+    shutil.rmtree(tmp_path / "a")
+    store.write("a/things", SPEC, rows("d3"))
+    assert ids(DeltaStore(f"delta://{tmp_path}").read("a/things")) == ["d3"]
