@@ -51,14 +51,16 @@ _PROVENANCE = (
     "ingested_at",
 )
 
+_CURATED = [c.name for c in SAMPLES.columns if c.name.startswith("curated_")]
+_GENE = ["symbol", "curie"]
+
 
 def load_dataset(tables: TableStore, atlas: str, dataset_id: str) -> DatasetContent:
     """The whole dataset. Raises NotFound."""
     record = _one(tables, atlas, NORMALIZED_DATASETS, dataset_id)
     published = _one(tables, atlas, DATASETS, dataset_id)
-    samples = _rows(tables, atlas, SAMPLES, dataset_id, "sample_index")
-    features = _rows(tables, atlas, FEATURES, dataset_id, "feature_index")
-    curated = [c for c in samples.columns if c.startswith("curated_")]
+    samples = _rows(tables, atlas, SAMPLES, dataset_id, ["sample_index", "sample_id", *_CURATED])
+    features = _rows(tables, atlas, FEATURES, dataset_id, ["feature_index", "feature_id", *_GENE])
     return DatasetContent(
         atlas=atlas,
         dataset_id=dataset_id,
@@ -68,8 +70,8 @@ def load_dataset(tables: TableStore, atlas: str, dataset_id: str) -> DatasetCont
             for name, value in published.items()
             if name in _PROVENANCE or name.startswith("curated_")
         },
-        samples=_restored(samples, "sample_id", record["sample_columns"], curated),
-        features=_restored(features, "feature_id", record["feature_columns"], ["symbol", "curie"]),
+        samples=_restored(samples, "sample_id", record["sample_columns"], _CURATED),
+        features=_restored(features, "feature_id", record["feature_columns"], _GENE),
         matrices=_matrices(tables, atlas, dataset_id, record["matrices"]),
     )
 
@@ -90,10 +92,12 @@ def _one(tables: TableStore, atlas: str, spec: TableSpec, dataset_id: str) -> di
 
 
 def _rows(
-    tables: TableStore, atlas: str, spec: TableSpec, dataset_id: str, order: str
+    tables: TableStore, atlas: str, spec: TableSpec, dataset_id: str, columns: list[str]
 ) -> pl.DataFrame:
-    rows = tables.read(f"{atlas}/{spec.name}", where={"src_dataset_id": [dataset_id]})
-    return pl.DataFrame(rows).sort(order)
+    """These columns and `metadata`, ordered by the first of them."""
+    where = {"src_dataset_id": [dataset_id]}
+    rows = tables.read(f"{atlas}/{spec.name}", columns=[*columns, "metadata"], where=where)
+    return pl.DataFrame(rows).sort(columns[0])
 
 
 def _restored(frame: pl.DataFrame, key: str, columns_json: str, added: list[str]) -> pl.DataFrame:
