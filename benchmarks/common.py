@@ -67,6 +67,10 @@ class Result:
         pairs = zip(self.times[side].wall, self.times[OURS].wall, strict=True)
         return [theirs / ours for theirs, ours in pairs]
 
+    def cpu_ratio(self, side: str) -> float:
+        """The side's processor time over ours, of medians: steadier on a busy machine."""
+        return median(self.times[side].cpu) / median(self.times[OURS].cpu)
+
     def lines(self) -> Iterator[str]:
         """The comparison as text."""
         yield f"{self.benchmark}: {self.what}" + (f"  (goal {self.goal})" if self.goal else "")
@@ -77,6 +81,7 @@ class Result:
             if side != OURS and OURS in self.times:
                 ratios = self.ratios(side)
                 line += f"  {median(ratios):6.2f}x ({min(ratios):.2f}-{max(ratios):.2f})"
+                line += f" cpu {self.cpu_ratio(side):.2f}x"
             yield line
         if self.notes:
             yield f"    {self.notes}"
@@ -91,7 +96,11 @@ class Result:
             "rate": {"units": self.units, "unit": self.unit} if self.units else None,
             "sides": {
                 side: {"wall_seconds": times.wall, "cpu_seconds": times.cpu}
-                | ({"ratios": self.ratios(side)} if side != OURS and OURS in self.times else {})
+                | (
+                    {"ratios": self.ratios(side), "cpu_ratio": self.cpu_ratio(side)}
+                    if side != OURS and OURS in self.times
+                    else {}
+                )
                 for side, times in self.times.items()
             },
         }
