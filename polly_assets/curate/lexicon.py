@@ -17,7 +17,7 @@ import pyarrow as pa
 from polly_assets.curate.naming import Kind
 from polly_resources.errors import Unavailable
 
-REVISION = 1
+REVISION = 2
 """Raise whenever the same ontologies would yield another lexicon."""
 
 SPACED, COMPACT, CURIES = "spaced.marisa", "compact.marisa", "curies.marisa"

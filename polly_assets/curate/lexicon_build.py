@@ -6,12 +6,15 @@ Keep out: which names are wanted (`naming`) and reading a saved lexicon (`lexico
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
@@ -26,6 +29,7 @@ from polly_assets.curate.naming import Kind, Name
 from polly_resources.ontologies.base import OntologySource
 from polly_resources.records import Term
 
+_FOLDER = re.compile(r"lexicon-[0-9a-f]{16}")
 _COMPACT = (Kind.LINE, Kind.SYMBOL)
 _WITH_FORM = (Kind.ABBREVIATION, Kind.ACRONYM, *_COMPACT)
 _Claim: TypeAlias = tuple[Kind, int, str]
@@ -63,7 +67,8 @@ def open_lexicon(ontologies: OntologySource, cache_dir: Path) -> saved.Lexicon:
     """The lexicon of these releases, built first where the cache does not have it.
 
     Several processes may build at once: each writes its own folder and the first to
-    rename it wins. Raises Unavailable where the saved files cannot be read.
+    rename it wins. Lexicons of other releases are removed then; who has them open keeps them.
+    Raises Unavailable where the saved files cannot be read.
     """
     folder = cache_dir / f"lexicon-{lexicon_key(ontologies)}"
     if not folder.exists():
@@ -72,6 +77,7 @@ def open_lexicon(ontologies: OntologySource, cache_dir: Path) -> saved.Lexicon:
         try:
             compile_lexicon(ontologies, scratch)
             _publish(scratch, folder)
+            _remove_others(folder)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
     return saved.Lexicon(folder)
@@ -86,8 +92,35 @@ def _publish(scratch: Path, folder: Path) -> None:
             raise
 
 
+def _remove_others(folder: Path) -> None:
+    for other in folder.parent.iterdir():
+        if other != folder and _FOLDER.fullmatch(other.name):
+            bin_ = tempfile.TemporaryDirectory(
+                prefix=".lexicon-", dir=folder.parent, ignore_cleanup_errors=True
+            )
+            with bin_ as name, contextlib.suppress(OSError):
+                other.rename(Path(name) / other.name)
+
+
 def compile_lexicon(ontologies: OntologySource, folder: Path) -> None:
     """Write the lexicon of these releases into an existing, empty folder."""
+    with _no_garbage():
+        _write(_drafted(ontologies), folder)
+
+
+@contextlib.contextmanager
+def _no_garbage() -> Iterator[None]:
+    """Nothing of a million small objects is garbage before the end: do not look for any."""
+    looking = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if looking:
+            gc.enable()
+
+
+def _drafted(ontologies: OntologySource) -> _Draft:
     draft = _Draft()
     releases = {info.name: info.version for info in ontologies.available()}
     for source in naming.SOURCES:
@@ -101,7 +134,7 @@ def compile_lexicon(ontologies: OntologySource, folder: Path) -> None:
         if row is not None and draft.fields[row] == name_field:
             _claim(draft, row, name)
     _stop(draft)
-    _write(draft, folder)
+    return draft
 
 
 def _collect(draft: _Draft, source: naming.Source, version: str, terms: Iterable[Term]) -> None:
@@ -146,21 +179,26 @@ def _claim(draft: _Draft, row: int, name: Name) -> None:
 def _link_chemicals(draft: _Draft) -> None:
     """Where ChEBI and DrugBank share a label, DrugBank's names name the ChEBI term."""
     twins: dict[int, int] = {}
-    for claims in draft.spaced.values():
+    for _, claims in _shared(draft.spaced):
         drugs = [c for c in claims if draft.fields[c[1]] == "drug"]
         chemical = next((c[1] for c in drugs if draft.curies[c[1]].startswith("CHEBI:")), None)
         label = next((c[1] for c in drugs if c[0] is Kind.LABEL), None)
         if chemical is not None and label is not None:
             twins[label] = chemical
     for key, claims in draft.spaced.items():
-        if any(row in twins for _, row, _ in claims):
+        if not twins.keys().isdisjoint([row for _, row, _ in claims]):
             renamed = [(kind, twins.get(row, row), form) for kind, row, form in claims]
             draft.spaced[key] = list(dict.fromkeys(renamed))
 
 
+def _shared(names: Mapping[str, list[_Claim]]) -> Iterator[tuple[str, list[_Claim]]]:
+    """The few names that are claimed more than once."""
+    return ((key, claims) for key, claims in names.items() if len(claims) > 1)
+
+
 def _drop_sites(draft: _Draft) -> None:
     """MONDO lists some sites as synonyms (`pituitary` of hypophysitis): they name the site."""
-    for key, claims in draft.spaced.items():
+    for key, claims in _shared(draft.spaced):
         if any(draft.fields[row] in ("tissue", "cell_type") for _, row, _ in claims):
             draft.spaced[key] = [
                 c for c in claims if c[0] is not Kind.SYNONYM or draft.fields[c[1]] != "disease"
@@ -182,6 +220,8 @@ def _stop(draft: _Draft) -> None:
 
 def _choose(draft: _Draft, claims: list[_Claim]) -> list[_Claim]:
     """One claim per field: the strongest; among equals the common ancestor, else the first."""
+    if len(claims) == 1:
+        return claims
     by_field: dict[str, list[_Claim]] = defaultdict(list)
     for claim in sorted(set(claims), key=lambda c: (c[0], draft.curies[c[1]], c[2])):
         by_field[draft.fields[claim[1]]].append(claim)
@@ -208,10 +248,12 @@ def _common(draft: _Draft, claims: list[_Claim], rows: set[int]) -> _Claim:
 
 def _lines_first(draft: _Draft, claims: list[_Claim]) -> list[_Claim]:
     """Cellosaurus numbered the common lines first: `CVCL_0031` before `CVCL_A1B2`."""
+    if len(claims) == 1:
+        return claims
 
-    def age(claim: _Claim) -> tuple[Kind, bool, str]:
+    def age(claim: _Claim) -> tuple[Kind, bool, str, str]:
         curie = draft.curies[claim[1]]
-        return claim[0], not curie[-4:].isdigit(), curie
+        return claim[0], not curie[-4:].isdigit(), curie, claim[2]
 
     return sorted(set(claims), key=age)
 

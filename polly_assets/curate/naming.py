@@ -93,15 +93,23 @@ def _disease(term: Term) -> Iterator[Name]:
 
 def _organism(term: Term) -> Iterator[Name]:
     if _ANIMALS not in term.ancestors:
-        if " " in term.label or term.label.endswith("virus"):
-            yield Name(term.label, Kind.LABEL)
-            yield from (Name(synonym, Kind.SYNONYM) for synonym in term.synonyms if " " in synonym)
+        yield from _chosen_organism(term)
         return
     if not _BINOMIAL.fullmatch(term.label) or _ORGANISM_ROOTS.isdisjoint(term.ancestors):
         return
     yield Name(term.label, Kind.LABEL)
     for synonym in term.synonyms:
         yield Name(synonym, Kind.SYNONYM if _BINOMIAL.fullmatch(synonym) else Kind.COMMON)
+
+
+def _chosen_organism(term: Term) -> Iterator[Name]:
+    """Names of one word (`yeast`, `HIV-1`, `Salmonella`) are said of much else: key only."""
+    for name in (term.label, *term.synonyms):
+        kind = Kind.LABEL if name == term.label else Kind.SYNONYM
+        yield Name(name, kind if " " in name else Kind.COMMON)
+    if _BINOMIAL.fullmatch(term.label) and not term.label.endswith("virus"):
+        genus, _, species = term.label.partition(" ")
+        yield Name(f"{genus[0]}. {species}", Kind.SYNONYM)
 
 
 def _cell_line(term: Term) -> Iterator[Name]:

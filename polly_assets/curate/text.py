@@ -85,13 +85,13 @@ def _singular(word: str) -> str:
 
 def compact_name(name: str) -> str:
     """The name as letters and digits only, casefolded: `Hep-G2` and `HepG2` are one."""
-    return "".join(c for c in name.casefold() if c.isalnum())
+    folded = name.casefold()
+    return folded if folded.isalnum() else "".join(filter(str.isalnum, folded))
 
 
 def spaced_name(name: str) -> str:
     """The normal form of a whole name: normal words joined by single spaces."""
-    words = (normal_word(found) for found in _WORD.findall(name))
-    return " ".join(word for word in words if word)
+    return " ".join(filter(None, map(normal_word, _WORD.findall(name))))
 
 
 def cut(text: str) -> Words:

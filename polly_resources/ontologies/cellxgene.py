@@ -116,5 +116,5 @@ class _Lineages(dict[bytes, tuple[str, ...]]):
     def __missing__(self, written: bytes) -> tuple[str, ...]:
         distances = json.loads(b"{%b}" % written)
         near = sorted(distances, key=distances.__getitem__)
-        lineage = self[written] = tuple(self._curies.setdefault(curie, curie) for curie in near)
+        lineage = self[written] = tuple(map(self._curies.setdefault, near, near))
         return lineage

@@ -6,6 +6,7 @@ Keep out: file layouts (one reader module each) and the list of ontologies (`cat
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import re
@@ -84,8 +85,18 @@ def _cached(
         return None
     found = read(path)
     if found is None and cache.write(path, release.read()):
+        _remove_older(path)
         found = read(path)
     return found
+
+
+def _remove_older(path: Path) -> None:
+    """Remove the same ontology's files of other releases, rows and revisions."""
+    ours = re.compile(re.escape(path.name.partition("-")[0]) + r"-.+-[0-9a-f]{12}\.arrow")
+    for other in path.parent.iterdir():
+        if other != path and ours.fullmatch(other.name):
+            with contextlib.suppress(OSError):
+                other.unlink()
 
 
 def _release(row: OntologyRow) -> Release:

@@ -65,6 +65,7 @@ TERMS: dict[str, tuple[Term, ...]] = {
         Term("CVCL_N819", "YOU"),
         Term("CVCL_9999", "1234"),
         Term("CVCL_A1B2", "MCF7"),
+        Term("CVCL_0022", "U-87 MG"),
     ),
     "CHEBI": (
         Term("CHEBI:41879", "dexamethasone"),
@@ -81,6 +82,15 @@ TERMS: dict[str, tuple[Term, ...]] = {
         Term("NCBITaxon:10090", "Mus musculus", ("mouse",), VERTEBRATE),
         Term("NCBITaxon:7460", "Apis mellifera", ("honey bee",), ("NCBITaxon:33208",)),
         Term("NCBITaxon:562", "Escherichia coli", ("E. coli",), ("NCBITaxon:2",)),
+        Term("NCBITaxon:590", "Salmonella", (), ("NCBITaxon:2",)),
+        Term("NCBITaxon:3701", "Arabidopsis"),
+        Term("NCBITaxon:3702", "Arabidopsis thaliana", ("thale cress",), ("NCBITaxon:3701",)),
+        Term("NCBITaxon:4530", "Oryza sativa", ("rice",)),
+        Term("NCBITaxon:4932", "Saccharomyces cerevisiae", ("yeast", "baker's yeast")),
+        Term("NCBITaxon:11676", "Human immunodeficiency virus 1", ("HIV-1", "HIV1")),
+        Term("NCBITaxon:64320", "Zika virus", ("ZIKV",)),
+        Term("NCBITaxon:7955", "Danio rerio", ("zebrafish",), VERTEBRATE),
+        Term("NCBITaxon:1", "root"),
     ),
     "HGNC": (
         Term("HGNC:11998", "TP53"),

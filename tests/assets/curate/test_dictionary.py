@@ -172,6 +172,41 @@ def test_unsearched_keys_say_nothing(annotate):
     assert all_annotations(record) == []
 
 
+@pytest.mark.parametrize(
+    ("said", "organism"),
+    [
+        ("yeast", "Saccharomyces cerevisiae"),
+        ("Baker's yeast", "Saccharomyces cerevisiae"),
+        ("S. cerevisiae", "Saccharomyces cerevisiae"),
+        ("S.cerevisiae", "Saccharomyces cerevisiae"),
+        ("E. coli", "Escherichia coli"),
+        ("D. rerio", "Danio rerio"),
+        ("M. musculus", "Mus musculus"),
+        ("Rice (Nipponbare)", "Oryza sativa"),
+        ("HIV1", "Human immunodeficiency virus 1"),
+        ("hiv-1 NL4-3", "Human immunodeficiency virus 1"),
+        ("Salmonella Typhimurium", "Salmonella"),
+        ("Arabidopsis", "Arabidopsis thaliana"),
+        ("Arabidopsis lyrata", "Arabidopsis"),
+    ],
+)
+def test_organisms_that_are_no_animals_by_key(annotate, said, organism):
+    assert labels(annotate(organism=said), "organism") == [organism]
+
+
+def test_organisms_in_running_text(annotate):
+    assert labels(annotate("Arabidopsis leaf"), "organism") == ["Arabidopsis thaliana"]
+    assert labels(annotate("S. cerevisiae, log phase"), "organism") == ["Saccharomyces cerevisiae"]
+    assert labels(annotate("D. rerio embryo"), "organism") == ["Danio rerio"]
+    for title in ("yeast extract", "rice bran", "Salmonella vaccine", "HIV-1 seropositive"):
+        assert labels(annotate(title), "organism") == []
+
+
+def test_no_abbreviation_of_viruses_and_no_plant_root(annotate):
+    assert labels(annotate(organism="Z. virus"), "organism") == []
+    assert labels(annotate(organism="root"), "organism") == []
+
+
 def test_organism_by_scientific_and_common_name(annotate):
     assert annotate(organism="Homo sapiens").fields["organism"][0].curie == "NCBITaxon:9606"
     assert labels(annotate("mouse liver"), "organism") == ["Mus musculus"]

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -71,6 +74,34 @@ def test_a_saved_lexicon_is_opened_again_and_a_new_release_is_a_new_one(tmp_path
     assert list(tmp_path.iterdir()) == folders
     assert (folders[0] / "terms.arrow").stat().st_mtime_ns == stamp
     assert lexicon_key(SmallOntologies("2")) != lexicon_key(SmallOntologies("1"))
+
+
+def test_a_new_lexicon_removes_the_others(tmp_path):
+    for name in ("lexicon-mine", ".lexicon-other", "other"):
+        (tmp_path / name).mkdir()
+    kept = set(tmp_path.iterdir())
+    old = open_lexicon(SmallOntologies("1"), tmp_path)
+    open_lexicon(SmallOntologies("2"), tmp_path)
+    folder = tmp_path / f"lexicon-{lexicon_key(SmallOntologies('2'))}"
+    assert set(tmp_path.iterdir()) == kept | {folder}
+    assert curies(old.whole("breast cancer")) == ["MONDO:0007254"]
+
+
+def test_a_lexicon_does_not_depend_on_the_order_of_hashes(tmp_path):
+    code = (
+        "import sys, pathlib\n"
+        "from polly_assets.curate.lexicon_build import open_lexicon\n"
+        "from tests.assets.curate.small import SmallOntologies\n"
+        "open_lexicon(SmallOntologies(), pathlib.Path(sys.argv[1]))"
+    )
+    for seed in ("1", "2", "3"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        command = [sys.executable, "-c", code, str(tmp_path / seed)]
+        subprocess.run(command, env=environment, check=True)
+    first, *others = (next(path.iterdir()) for path in tmp_path.iterdir())
+    for path in first.iterdir():
+        for other in others:
+            assert path.read_bytes() == (other / path.name).read_bytes(), path.name
 
 
 def test_a_damaged_lexicon_says_what_to_do(tmp_path):

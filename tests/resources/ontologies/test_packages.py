@@ -79,6 +79,22 @@ def test_new_release_replaces_the_cached_one(guide: Path, tmp_path: Path) -> Non
     assert [term.label for term in source.terms("MONDO")] == ["new"]
 
 
+def test_only_the_older_files_of_an_ontology_are_removed(guide: Path, tmp_path: Path) -> None:
+    cached = tmp_path / "cache"
+    source = PackageOntologies(f"packages://{cached}")
+    list(source.terms("MONDO"))
+    list(source.terms("CL"))
+    (older,) = cached.glob("MONDO-*")
+    kept = {path.name for path in cached.glob("CL-*")} | {"MONDO-mine.arrow", "MONDO.txt"}
+    for name in kept - {path.name for path in cached.iterdir()}:
+        (cached / name).touch()
+    write_release(guide, "MONDO", "v2026-02-01", {"MONDO:9": entry("new")})
+    assert source.lookup("MONDO", ["MONDO:9"])
+    assert not older.exists()
+    (newer,) = (path.name for path in cached.glob("MONDO-v2026-02-01-*"))
+    assert {path.name for path in cached.iterdir()} == kept | {newer}
+
+
 @pytest.mark.usefixtures("guide")
 def test_address_is_percent_encoded(tmp_path: Path) -> None:
     list(PackageOntologies(f"packages://{tmp_path}/a%20b%2525").terms("CL"))
