@@ -9,6 +9,7 @@ import logging
 import os
 import socket
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,10 @@ LOG = logging.getLogger(__name__)
 
 LAUNCH_LEASE_SECONDS = 600.0
 """Lease of a batch that was claimed for a run which has yet to start."""
+
+
+MARK_SECONDS = 0.5
+"""A mark is a commit of the ledger: more often would cost more than it tells."""
 
 
 class Limits(Protocol):
@@ -129,6 +134,25 @@ def _failure(error: BaseException, stage: str) -> Failure:
         place=f"stage {stage}",
         hint="the run's log has the traceback; report it if it is not the machine's fault",
     )
+
+
+class Marks:
+    """Tells the ledger which jobs of a batch have reached a stage, at most twice a second."""
+
+    def __init__(self, ledger: JobLedger, limits: Limits, batch_id: str, stage: str) -> None:
+        self._ledger, self._limits = ledger, limits
+        self._batch_id, self._stage = batch_id, stage
+        self._waiting: dict[str, str] = {}
+        self._told = time.monotonic()
+
+    def __call__(self, job: Job) -> None:
+        """The job has reached the stage."""
+        self._waiting[job.job_id] = self._stage
+        if time.monotonic() - self._told >= MARK_SECONDS:
+            lease = self._limits.lease_seconds
+            self._ledger.renew(self._batch_id, lease_seconds=lease, stages=self._waiting)
+            self._waiting = {}
+            self._told = time.monotonic()
 
 
 @contextmanager

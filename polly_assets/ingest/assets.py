@@ -84,9 +84,10 @@ def normalized_layer(
     ontologies: OntologiesResource,
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Read the batch's files into matrices, features, samples and dataset records."""
-    with layer(context, stores, limits, "normalized") as (work, jobs):
+    with layer(context, stores, limits, "reading") as (work, jobs):
         genes = knowledge.genes(ontologies.open())
-        report = steps.normalized(work, jobs, genes, workers=limits.workers)
+        mark = batches.Marks(work.ledger, limits, work.batch_id, "normalized")
+        report = steps.normalized(work, jobs, genes, workers=limits.workers, on_read=mark)
         context.log.info(
             "read %d files: %d datasets, %d failed",
             report.jobs,

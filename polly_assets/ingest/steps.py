@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -120,8 +120,12 @@ def normalized(
     genes: GeneIndex,
     *,
     workers: int,
+    on_read: Callable[[Job], None] = lambda job: None,
 ) -> Report:
-    """Read every ingest job's file and store its datasets; failures end their job alone."""
+    """Read every ingest job's file and store its datasets; failures end their job alone.
+
+    `on_read` is told of each job whose file has been read.
+    """
     ingests = [job for job in jobs if job.action == JobAction.INGEST]
     report = Report(jobs=len(ingests))
     sink = _Sink(work, genes)
@@ -138,6 +142,7 @@ def normalized(
         report.failed += [f.dataset_id for f in failed]
         if not good:
             outcomes += [_errored(job, f.dataset_id, f.error) for f in failed]
+        on_read(job)
     sink.flush()
     remove(work.tables, work.search, work.atlas.name, owned.stale())
     work.ledger.finish(work.batch_id, outcomes)

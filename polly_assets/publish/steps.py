@@ -7,6 +7,7 @@ concerns, and the end of its jobs. Keep out: how values were curated; Dagster.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,13 +21,17 @@ from polly_assets.publish.documents import curies, document
 from polly_assets.schema import (
     ANNOTATIONS,
     DATASETS,
+    NORMALIZED_DATASETS,
     NORMALIZED_SAMPLES,
     SAMPLES,
     SINGLE_CELL,
 )
 from polly_assets.work import Work
+from polly_resources.errors import Unavailable
 from polly_resources.records import Failure, Job, JobAction, JobOutcome, JobStatus, Notice
 from polly_resources.tables.base import TableSpec
+
+LOG = logging.getLogger(__name__)
 
 
 def published(work: Work, datasets: Sequence[dict[str, Any]], objects_address: str) -> int:
@@ -110,9 +115,16 @@ def indexed(work: Work, datasets: Sequence[dict[str, Any]], concepts: Concepts) 
     rows = work.read(DATASETS, where={"dataset_id": ids}).to_pylist()
     samples = _samples_by_dataset(work, rows)
     names = concepts.names({curie for row in rows for curie in curies(row)})
-    work.search.put(
-        work.atlas.name, [document(r, samples.get(r["dataset_id"], []), names) for r in rows]
-    )
+    documents = [document(r, samples.get(r["dataset_id"], []), names) for r in rows]
+    try:
+        work.search.put(work.atlas.name, documents)
+    except Unavailable as error:
+        if error.code != "search_index_damaged":
+            raise
+        LOG.warning("%s: making the index of %s anew", error.message, work.atlas.name)
+        work.search.rebuild(work.atlas.name, [])
+        everything = work.read(NORMALIZED_DATASETS).to_pylist()
+        return indexed(work, everything, concepts)
     return len(rows)
 
 

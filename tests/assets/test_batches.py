@@ -203,3 +203,15 @@ class TestWorking:
         batches.claim(ledger, limits, "b")
         assert len(batches.held(ledger, "b")) == 2
         assert batches.held(ledger, "other") == []
+
+
+def test_marks_reach_the_ledger_but_not_too_often(ledger, limits, monkeypatch):
+    monkeypatch.setattr(batches, "MARK_SECONDS", 0.0)
+    ledger.submit([request("d1"), request("d2")])
+    first, second = batches.claim(ledger, limits, "b")
+    batches.Marks(ledger, limits, "b", "normalized")(first)
+    stages = {job.job_id: job.stage for job in ledger.find(JobFilter())}
+    assert stages == {first.job_id: "normalized", second.job_id: ""}
+    monkeypatch.setattr(batches, "MARK_SECONDS", 60.0)
+    batches.Marks(ledger, limits, "b", "normalized")(second)
+    assert [job.stage for job in ledger.find(JobFilter(job_ids=[second.job_id]))] == [""]
