@@ -20,13 +20,13 @@ import polars as pl
 from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
 from polly_api.words import FINISHED, Job, JobStatus, PollyError
 from polly_client import Polly
+from polly_client.cli.progress import counter
 
 ATLAS = "demo"
 BROKEN = "lung_adenocarcinoma"
@@ -73,20 +73,17 @@ def ingest(polly: Polly, folder: Path) -> list[Job]:
     """Ingest the folder, with progress, and show what became of it."""
     heading(f"Ingest {folder}")
     submission = polly.ingest(folder, atlas=ATLAS)
-    columns = (
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.description}"),
-    )
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("the first time, ontologies are compiled", total=len(submission.jobs))
+    console.print("[dim]the first time, ontologies are compiled; that takes half a minute[/]")
+    with counter(len(submission.jobs)) as say:
+        ended: set[str] = set()
 
         def on_change(jobs: Sequence[Job]) -> None:
-            ended = sum(job.status in FINISHED for job in jobs)
-            stages = {job.stage or "queued" for job in jobs if job.status not in FINISHED}
-            about = ", ".join(sorted(stages)) or "done"
-            bar.update(task, completed=ended, total=len(jobs), description=about)
+            for job in jobs:
+                if job.status in FINISHED and job.job_id not in ended:
+                    ended.add(job.job_id)
+                    say(f"{job.status.value} {job.dataset_id}", 1)
+                elif job.stage:
+                    say(job.stage, 0)
 
         jobs = submission.wait(on_change)
     table = Table("status", "dataset", "format", "samples x features", "reason", box=None)

@@ -84,7 +84,7 @@ def test_tables_are_alphabetical():
     assert [row.name for row in READERS] == sorted(row.name for row in READERS)
     assert list(EXPORTS) == sorted(EXPORTS)
     assert list(MODELS) == sorted(MODELS)
-    assert OURS == sorted(OURS)
+    assert sorted(OURS) == OURS
 
 
 def test_exports_are_offered_everywhere():
