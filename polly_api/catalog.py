@@ -1,20 +1,22 @@
 """The tables that users query, pinned for one statement.
 
 Owns which stored table, or which rows made on the spot, stand behind an SQL name.
-Keep out: parsing, and the wide tables of `data_matrices` (`matrix_tables`).
+Keep out: parsing, the wide tables of `data_matrices` (`matrix_tables`) and how rows are
+made (`job_table`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
+from functools import lru_cache
 
-import pyarrow as pa
-
+from polly_api.job_table import JOBS, job_rows
 from polly_api.matrix_tables import SCHEMA as MATRIX_SCHEMA
 from polly_api.matrix_tables import MatrixTables
-from polly_api.pinned import Pinned
+from polly_api.metadata_fields import metadata_fields
+from polly_api.pinned import Pinned, narrowed
 from polly_api.sql.catalog import Catalog, TableInfo
+from polly_api.sql.metadata import Fields
 from polly_assets import atlases
 from polly_assets.schema import (
     ATLASES,
@@ -28,10 +30,8 @@ from polly_assets.schema import (
 )
 from polly_resources.backends import Backends
 from polly_resources.errors import BadQuery
-from polly_resources.jobs.base import JobLedger
 from polly_resources.query.base import Relation
-from polly_resources.records import JobFilter
-from polly_resources.tables.base import Column, TableSpec, Where
+from polly_resources.tables.base import TableSpec, TableStore, Where
 
 _ATLAS_TABLES: Mapping[str, TableSpec] = {spec.name: spec for spec in SQL_TABLES}
 _CELL_TABLES: Mapping[str, TableSpec] = {
@@ -41,29 +41,6 @@ _CELL_TABLES: Mapping[str, TableSpec] = {
 _ONTOLOGY_TABLES: Mapping[str, TableSpec] = {
     spec.name: spec for spec in (ONTOLOGY_TERMS, ONTOLOGY_ANCESTORS)
 }
-JOBS = TableSpec(
-    name="jobs",
-    description="The job ledger.",
-    columns=(
-        Column("job_id", pa.string(), "Job; ids sort by time of creation.", False),
-        Column("atlas", pa.string(), "Atlas.", False),
-        Column("action", pa.string(), "ingest, delete, recurate or reindex.", False),
-        Column("source", pa.string(), "Landing key of the file.", False),
-        Column("dataset_id", pa.string(), "Dataset.", False),
-        Column("status", pa.string(), "queued, running, succeeded, errored, ...", False),
-        Column("stage", pa.string(), "Layer that is at work.", False),
-        Column("attempt", pa.int32(), "Attempt, from 1.", False),
-        Column("format", pa.string(), "File format."),
-        Column("samples", pa.int64(), "Samples read."),
-        Column("features", pa.int64(), "Features read."),
-        Column("seconds", pa.float64(), "Seconds spent reading."),
-        Column("error_code", pa.string(), "Why it failed, in one word."),
-        Column("error_message", pa.string(), "Why it failed."),
-        Column("created_at", pa.timestamp("us", tz="UTC"), "When it was asked for.", False),
-        Column("finished_at", pa.timestamp("us", tz="UTC"), "When it ended."),
-    ),
-    key="job_id",
-)
 _PLATFORM_TABLES: Mapping[str, TableSpec] = {spec.name: spec for spec in (ATLASES, JOBS)}
 
 
@@ -71,9 +48,9 @@ class AtlasCatalog(Catalog):
     """Every atlas, the matrices, the ontologies and the platform's own tables."""
 
     def __init__(self, backends: Backends) -> None:
-        self._jobs = backends.jobs
+        self._backends = backends
         self._pinned = Pinned(backends.tables)
-        self._atlases = [atlas.name for atlas in atlases.listed(backends.tables)]
+        self._atlases = _atlas_names(backends.tables, self._pinned.version(atlases.TABLE))
         self._matrices = MatrixTables(self._pinned, self._atlases)
 
     def schemas(self) -> Sequence[str]:
@@ -95,6 +72,12 @@ class AtlasCatalog(Catalog):
             return None
         return TableInfo(spec.schema(), {c.name: c.description for c in spec.columns})
 
+    def fields(self, schema: str, table: str) -> Fields:
+        """See `Catalog.fields`."""
+        if schema not in self._atlases:
+            return {}
+        return metadata_fields(self._pinned, schema, table.lower())
+
     def relation(
         self, schema: str, table: str, columns: Collection[str] | None, where: Where
     ) -> Relation:
@@ -103,7 +86,7 @@ class AtlasCatalog(Catalog):
         if schema == MATRIX_SCHEMA:
             return self._matrices.relation(name, columns, where)
         if schema == "platform" and name == JOBS.name:
-            return Relation(JOBS.schema(), rows=_job_rows(self._jobs))
+            return Relation(JOBS.schema(), rows=job_rows(self._backends.jobs, where))
         spec = self._specs(schema)[name]
         if schema == "ontology" and self._pinned.version(f"ontology/{spec.name}") is None:
             raise BadQuery(
@@ -112,8 +95,8 @@ class AtlasCatalog(Catalog):
                 hint="load them once: polly ontologies --load",
             )
         if name in _CELL_TABLES and schema in self._atlases:
-            return self._cells(schema, spec, where)
-        return self._pinned.relation(f"{schema}/{spec.name}", spec, where)
+            return self._cells(schema, spec, columns, where)
+        return self._pinned.relation(f"{schema}/{spec.name}", spec, columns, where)
 
     def _specs(self, schema: str) -> Mapping[str, TableSpec]:
         if schema == "ontology":
@@ -122,22 +105,23 @@ class AtlasCatalog(Catalog):
             return _PLATFORM_TABLES
         return {**_ATLAS_TABLES, **_CELL_TABLES}
 
-    def _cells(self, atlas: str, spec: TableSpec, where: Where) -> Relation:
+    def _cells(
+        self, atlas: str, spec: TableSpec, columns: Collection[str] | None, where: Where
+    ) -> Relation:
         """Rows of single-cell datasets only."""
         single = {"data_type": [SINGLE_CELL]}
         found = self._pinned.read(f"{atlas}/{DATASETS.name}", DATASETS, ["dataset_id"], single)
         ids = set(found["dataset_id"].to_pylist())
         asked = where.get(spec.key)
         wanted = sorted(ids if asked is None else ids & set(asked))
-        rows = self._pinned.read(f"{atlas}/{spec.name}", spec, None, {spec.key: wanted})
-        return Relation(spec.schema(), rows=rows)
+        schema = narrowed(spec, columns, where)
+        rows = self._pinned.read(
+            f"{atlas}/{spec.name}", spec, schema.names, {**where, spec.key: wanted}
+        )
+        return Relation(schema, rows=rows)
 
 
-def _job_rows(ledger: JobLedger) -> pa.Table:
-    rows = []
-    for job in ledger.find(JobFilter(limit=1_000_000)):
-        row = asdict(job)
-        row["error_code"] = job.error.code if job.error else None
-        row["error_message"] = job.error.message if job.error else None
-        rows.append(row)
-    return pa.Table.from_pylist(rows, schema=JOBS.schema())
+@lru_cache(maxsize=16)
+def _atlas_names(tables: TableStore, version: int | None) -> Sequence[str]:
+    """The names of the atlases; the version only says until when they are remembered."""
+    return [atlas.name for atlas in atlases.listed(tables)]

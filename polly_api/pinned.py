@@ -5,7 +5,7 @@ Keep out: what the tables mean.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import pyarrow as pa
 
@@ -17,22 +17,24 @@ class Pinned:
     """Remembers the version that it first saw of each table."""
 
     def __init__(self, tables: TableStore) -> None:
-        self._tables = tables
+        self.tables = tables
         self._versions: dict[str, int | None] = {}
 
     def version(self, name: str) -> int | None:
         """The pinned version, or None where the table did not exist."""
         if name not in self._versions:
-            self._versions[name] = self._tables.version(name)
+            self._versions[name] = self.tables.version(name)
         return self._versions[name]
 
-    def relation(self, name: str, spec: TableSpec, where: Where) -> Relation:
-        """The files of a table that may hold rows of `where`."""
+    def relation(
+        self, name: str, spec: TableSpec, columns: Collection[str] | None, where: Where
+    ) -> Relation:
+        """The files of a table that may hold rows of `where`, and the columns asked for."""
         version = self.version(name)
+        schema = narrowed(spec, columns, where)
         if version is None:
-            return Relation(spec.schema(), rows=spec.schema().empty_table())
-        files = self._tables.files(name, version=version, where=where)
-        return Relation(spec.schema(), files=files)
+            return Relation(schema, rows=schema.empty_table())
+        return Relation(schema, files=self.tables.files(name, version=version, where=where))
 
     def read(
         self, name: str, spec: TableSpec, columns: Sequence[str] | None, where: Where
@@ -42,4 +44,13 @@ class Pinned:
         if version is None:
             schema = spec.schema()
             return schema.empty_table().select(list(columns or schema.names))
-        return self._tables.read(name, version=version, columns=columns, where=where)
+        return self.tables.read(name, version=version, columns=columns, where=where)
+
+
+def narrowed(spec: TableSpec, columns: Collection[str] | None, where: Where) -> pa.Schema:
+    """The table's schema, of these columns and those filtered by (None: all); never empty."""
+    schema = spec.schema()
+    if columns is None:
+        return schema
+    wanted = {*columns, *where} or {spec.key}
+    return pa.schema([field for field in schema if field.name in wanted])

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+from polly_api.sql.metadata import Fields
 from polly_resources.query.base import Relation
 from polly_resources.tables.base import Where
 
@@ -42,6 +43,13 @@ class Catalog(ABC):
     @abstractmethod
     def describe(self, schema: str, table: str) -> TableInfo | None:
         """The columns of a table, or None where it does not exist."""
+
+    @abstractmethod
+    def fields(self, schema: str, table: str) -> Fields:
+        """The fields of the JSON column `metadata` of a table; none where it has no such column.
+
+        Asked only where a statement names a column that its tables do not have.
+        """
 
     @abstractmethod
     def relation(

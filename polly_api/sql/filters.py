@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 from sqlglot import exp
 
-from polly_api.sql.scopes import Resolved, Scopes
+from polly_api.sql.scopes import Resolved, Scopes, renames
 from polly_resources.tables.base import Where
 
 
@@ -29,16 +29,11 @@ def equalities(table: exp.Table, resolved: Resolved, scopes: Scopes) -> Where:
         owner = scopes.owner(column, select)
         if field is None or owner is None or owner.node is not table:
             continue
-        if _renamed(table) or not all(_fits(value, field.type) for value in values):
+        if renames(table) or not all(_fits(value, field.type) for value in values):
             continue
         before = found.get(field.name, values)
         found[field.name] = tuple(value for value in before if value in values)
     return found
-
-
-def _renamed(table: exp.Table) -> bool:
-    alias = table.args.get("alias")
-    return isinstance(alias, exp.TableAlias) and bool(alias.columns)
 
 
 def _conjuncts(node: exp.Expr) -> Iterator[tuple[exp.Column, tuple[Any, ...]]]:

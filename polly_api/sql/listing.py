@@ -6,13 +6,15 @@ Keep out: which tables there are (`catalog`).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import pyarrow as pa
 
-from polly_api.sql.catalog import Catalog
+from polly_api.sql.catalog import Catalog, TableInfo
+from polly_api.sql.metadata import listed
 from polly_api.sql.names import find, find_schema
 from polly_api.sql.parse import Listing
+from polly_api.sql.scopes import Resolved
 
 _TYPES: tuple[tuple[Callable[[pa.DataType], bool], str], ...] = (
     (pa.types.is_boolean, "boolean"),
@@ -63,15 +65,25 @@ def _pattern(like: str) -> re.Pattern[str]:
 
 
 def _columns(listing: Listing, catalog: Catalog) -> pa.Table:
-    found = find(listing.schema, listing.table, listing.place, catalog).info
+    found = find(listing.schema, listing.table, listing.place, catalog)
+    rows = [*_own(found.info), *_fields(found, catalog)]
     wanted = _pattern(listing.like) if listing.like else re.compile("")
-    fields = [field for field in found.schema if wanted.match(field.name)]
-    texts = pa.string()
-    return pa.table(
-        {
-            "Column": pa.array([field.name for field in fields], texts),
-            "Type": pa.array([type_name(field.type) for field in fields], texts),
-            "Extra": pa.array(["" for _ in fields], texts),
-            "Comment": pa.array([found.descriptions.get(f.name, "") for f in fields], texts),
-        }
+    kept = [row for row in rows if wanted.match(row[0])]
+    schema = pa.schema([(name, pa.string()) for name in ("Column", "Type", "Extra", "Comment")])
+    return pa.Table.from_arrays(
+        [pa.array(values, pa.string()) for values in zip(*kept, strict=True)]
+        or [pa.array([], pa.string())] * len(schema),
+        schema=schema,
     )
+
+
+def _own(info: TableInfo) -> Iterator[tuple[str, str, str, str]]:
+    for field in info.schema:
+        yield field.name, type_name(field.type), "", info.descriptions.get(field.name, "")
+
+
+def _fields(found: Resolved, catalog: Catalog) -> Iterator[tuple[str, str, str, str]]:
+    """The columns that `*` leaves out: the submitter's own metadata."""
+    own = {name.lower() for name in found.info.schema.names}
+    for column in listed(own, catalog.fields(found.schema, found.table)):
+        yield column.name, type_name(column.type), "metadata", ", ".join(column.fields)

@@ -1,7 +1,6 @@
-"""Names to tables and columns: every table reference resolved, every column checked.
+"""Names to tables: every table reference resolved, with what the statement needs of it.
 
-A column is refused only where every source around it is known; else the engine decides.
-Keep out: which words are allowed (`gate`) and what may be pruned (`filters`).
+Keep out: which words are allowed (`gate`), columns (`columns`) and rows (`filters`).
 """
 
 from __future__ import annotations
@@ -12,9 +11,10 @@ from collections.abc import Collection
 from sqlglot import exp
 
 from polly_api.sql.catalog import Catalog
+from polly_api.sql.columns import Columns
 from polly_api.sql.filters import equalities
 from polly_api.sql.places import place_of, suggest
-from polly_api.sql.scopes import Resolved, Scopes, Source, find_cte, from_items
+from polly_api.sql.scopes import Resolved, Scopes, find_cte, from_items, renames
 from polly_resources.errors import BadQuery
 from polly_resources.query.base import Relation, Statement
 
@@ -22,8 +22,8 @@ from polly_resources.query.base import Relation, Statement
 def resolve(tree: exp.Query, query: str, catalog: Catalog) -> Statement:
     """The statement whose table nodes are keys of its relations.
 
-    Raises BadQuery `unknown_schema`, `unknown_table`, `unknown_column`, with the place and
-    the nearest names.
+    Raises BadQuery `unknown_schema`, `unknown_table`, `unknown_column`, `ambiguous_column`,
+    with the place and the nearest names.
     """
     tables = {
         id(node): lookup(node, query, catalog)
@@ -33,13 +33,14 @@ def resolve(tree: exp.Query, query: str, catalog: Catalog) -> Statement:
     nodes = [node for node in tree.find_all(exp.Table) if id(node) in tables]
     _alias_tables(tree, tables)
     scopes = Scopes(tables)
-    _check_columns(tree, query, scopes)
+    columns = Columns(query, tables, scopes, catalog)
+    columns.check(tree)
     named = {node.name.lower() for node in tree.find_all(exp.Identifier)}
     relations: dict[str, Relation] = {}
     asked: dict[str, str] = {}
     for node in nodes:
         found = tables[id(node)]
-        needed = _needed(node, found, named)
+        needed = _needed(node, found, {*named, *columns.behind_fields(node)})
         where = equalities(node, found, scopes)
         question = repr((found.schema, found.table.lower(), needed, sorted(where.items())))
         if question not in asked:
@@ -48,6 +49,7 @@ def resolve(tree: exp.Query, query: str, catalog: Catalog) -> Statement:
             relations[key] = catalog.relation(found.schema, found.table, needed, where)
         node.set("db", None)
         node.set("this", exp.to_identifier(asked[question], quoted=True))
+    columns.add_fields(nodes)
     return Statement(tree, relations)
 
 
@@ -134,65 +136,16 @@ def _alias_tables(tree: exp.Query, tables: dict[int, Resolved]) -> None:
                 column.set("db", None)
 
 
-def _check_columns(tree: exp.Query, query: str, scopes: Scopes) -> None:
-    for column in tree.find_all(exp.Column):
-        if column.is_star or column.find_ancestor(exp.Select) is None or _bound(column):
-            continue
-        seen = [source for sources in scopes.visible(column) for source in sources]
-        if column.table:
-            _check_qualified(column, query, seen)
-        elif all(source.columns is not None for source in seen):
-            _check_bare(column, query, seen)
-
-
-def _check_qualified(column: exp.Column, query: str, seen: list[Source]) -> None:
-    """`a.b`: where `a` is the alias of exactly one known source, it must have `b`."""
-    alias = column.table.lower()
-    found = [source for source in seen if source.alias == alias]
-    if column.db or len(found) != 1 or found[0].columns is None:
-        return
-    if column.name.lower() not in found[0].columns:
-        raise _unknown(column, query, found[0].columns, f"{column.table} has no column")
-
-
-def _check_bare(column: exp.Column, query: str, seen: list[Source]) -> None:
-    name = column.name.lower()
-    known = frozenset[str]().union(*(source.columns or () for source in seen))
-    select = column.find_ancestor(exp.Select)
-    aliases = {item.alias.lower() for item in select.expressions} if select is not None else set()
-    if name in known or name in aliases or not seen:
-        return
-    raise _unknown(column, query, known, "there is no column")
-
-
-def _bound(column: exp.Column) -> bool:
-    """Whether the name is a parameter of a lambda around it."""
-    head = (column.db or column.table or column.name).lower()
-    around = column.find_ancestor(exp.Lambda)
-    while around is not None:
-        if head in {item.name.lower() for item in around.expressions}:
-            return True
-        around = around.find_ancestor(exp.Lambda)
-    return False
-
-
-def _unknown(column: exp.Column, query: str, known: Collection[str], what: str) -> BadQuery:
-    return BadQuery(
-        "unknown_column",
-        f"{what} {column.name}",
-        place=place_of(query, column.this),
-        hint=suggest(column.name, sorted(known), "columns"),
-    )
-
-
 def _needed(node: exp.Table, found: Resolved, named: Collection[str]) -> tuple[str, ...] | None:
     """The table's columns that the statement may use; None means all."""
     select = node.find_ancestor(exp.Select)
-    alias = node.args.get("alias")
-    if select is None or (isinstance(alias, exp.TableAlias) and alias.columns):
+    if select is None or renames(node):
         return None
-    for item in select.expressions:
-        table = item.table.lower() if isinstance(item, exp.Column) else ""
-        if item.is_star and table in {"", node.alias.lower()}:
+    for star in select.find_all(exp.Star):
+        holder = star.parent
+        table = holder.table.lower() if isinstance(holder, exp.Column) else ""
+        if isinstance(holder, exp.Count) or star.find_ancestor(exp.Select) is not select:
+            continue
+        if table in {"", node.alias.lower()}:
             return None
     return tuple(name for name in found.info.schema.names if name.lower() in named)

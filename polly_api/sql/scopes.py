@@ -50,11 +50,11 @@ class Scopes:
         return self._sources[id(select)]
 
     def visible(self, node: exp.Expr) -> Iterator[list[Source]]:
-        """The sources of the SELECT around a node, then of those around that."""
+        """The sources of the SELECT around a node, then of those whose columns it sees."""
         select = node.find_ancestor(exp.Select)
         while select is not None:
             yield self.sources(select)
-            select = select.find_ancestor(exp.Select)
+            select = _outer(select)
 
     def owner(self, column: exp.Column, select: exp.Select) -> Source | None:
         """The source of this SELECT that a column surely comes from."""
@@ -114,6 +114,28 @@ class Scopes:
         return frozenset(names)
 
 
+def _outer(select: exp.Select) -> exp.Select | None:
+    """The nearest SELECT around this one that it may refer to.
+
+    A subquery that is itself a source, or a common table expression, sees none of the
+    sources of the SELECT that it serves; after LATERAL it does.
+    """
+    node: exp.Expr = select
+    serves = False
+    while node.parent is not None:
+        parent = node.parent
+        if isinstance(parent, exp.Select):
+            if not serves:
+                return parent
+            serves = False
+        elif isinstance(parent, exp.With):
+            serves = True
+        elif isinstance(parent, (exp.From, exp.Join)) and isinstance(node, exp.Subquery):
+            serves = serves or node is parent.this
+        node = parent
+    return None
+
+
 def from_items(select: exp.Select) -> Iterator[exp.Expr]:
     """The tables, subqueries and unnested lists of a FROM clause and its joins."""
     source = select.args.get("from_")
@@ -133,6 +155,12 @@ def _joined(item: exp.Expr) -> Iterator[exp.Expr]:
         yield item
     for join in joins:
         yield from _joined(join.this)
+
+
+def renames(source: exp.Expr) -> bool:
+    """Whether the alias of a source gives its columns other names."""
+    alias = source.args.get("alias")
+    return isinstance(alias, exp.TableAlias) and bool(alias.columns)
 
 
 def find_cte(table: exp.Table) -> exp.CTE | None:

@@ -52,14 +52,19 @@ _ARITHMETIC = (exp.Add, exp.Sub, exp.Mul, exp.Div)
 
 
 class Shapes:
-    """Answers `of(node)` by the relations' columns and the functions' results."""
+    """Answers `of(node)` by the relations' columns, the functions' results and their aliases."""
 
-    def __init__(self, relations: Iterable[Relation]) -> None:
+    def __init__(self, relations: Iterable[Relation], tree: exp.Query) -> None:
         seen: dict[str, set[str]] = {}
         for relation in relations:
             for column in relation.schema:
                 seen.setdefault(column.name.lower(), set()).add(_shape(column.type))
         self._columns = {name: kinds.pop() for name, kinds in seen.items() if len(kinds) == 1}
+        named: dict[str, set[str]] = {}
+        for alias in tree.find_all(exp.Alias):
+            if alias.alias.lower() not in seen:
+                named.setdefault(alias.alias.lower(), set()).add(self.of(alias.this))
+        self._columns |= {name: kinds.pop() for name, kinds in named.items() if len(kinds) == 1}
 
     def of(self, node: exp.Expr) -> str:
         """`list`, `map`, `date`, `float`, or empty where it is something else or unknown."""

@@ -36,7 +36,7 @@ _FIRST = 2
 def translate(statement: Statement, max_rows: int | None = None) -> str:
     """The statement as DuckDB SQL, limited to `max_rows` rows."""
     tree = statement.tree.copy()
-    shapes = Shapes(statement.relations.values())
+    shapes = Shapes(statement.relations.values(), tree)
     _name_columns(tree)
     for node in reversed(list(tree.walk(bfs=False))):
         new = _rewrite(node, shapes)
@@ -44,7 +44,7 @@ def translate(statement: Statement, max_rows: int | None = None) -> str:
             node.replace(new)
     if max_rows is not None:
         _limit(tree, max_rows)
-    return tree.sql("duckdb", identify=True, comments=False)
+    return tree.sql("duckdb", identify=True, comments=False, copy=False)
 
 
 def result_names(names: Sequence[str]) -> list[str]:
@@ -175,6 +175,15 @@ def _cast(node: exp.Expr, shapes: Shapes) -> exp.Expr:
     return node
 
 
+def _json_path(node: exp.Expr, shapes: Shapes) -> exp.Expr:
+    """A path as DuckDB reads it; names that its paths cannot hold need a JSON pointer."""
+    keys = [part.this for part in node.expressions[1:] if isinstance(part, exp.JSONPathKey)]
+    if len(keys) != len(node.expressions) - 1 or not {"", "*"}.intersection(keys):
+        return node
+    texts = (key.replace("\\\\", "\\").replace("~", "~0").replace("/", "~1") for key in keys)
+    return exp.Literal.string("".join(f"/{text}" for text in texts))
+
+
 def _date_sub(node: exp.Expr, shapes: Shapes) -> exp.Expr:
     """Trino counts whole units that passed, DuckDB's date_diff the boundaries crossed."""
     unit = exp.Literal.string(node.args["unit"].name.lower())
@@ -293,6 +302,7 @@ _RULES: dict[type[exp.Expr], Rule] = {
     exp.Filter: _filter,
     exp.GenerateSeries: _sequence,
     exp.JSONExtractScalar: macro("trino_json_scalar", "this", "expression"),
+    exp.JSONPath: _json_path,
     exp.Limit: _limit_all,
     exp.Reduce: reduce,
     exp.RegexpExtract: _regexp_extract,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from polly_api.sql.catalog import Catalog, TableInfo
+from polly_api.sql.metadata import NESTED, Fields
 from polly_api.sql.prepare import prepare
 from polly_assets.schema import SQL_TABLES
 from polly_resources.query.base import Relation
@@ -22,6 +24,39 @@ LABELS = {
     ("disease", "breast neoplasms", "related"): ["Breast cancer", "Breast carcinoma"],
     ("disease", "obesity", "match"): ["Obesity"],
     ("tissue", "nothing", "match"): [],
+}
+
+DATASET_METADATA: dict[str, dict[str, Any]] = {
+    "G1": {"status": "public", "contributor": ["A", "B"]},
+    "G2": {"status": None, "contributor": "C"},
+}
+SAMPLE_METADATA: dict[str, dict[str, Any]] = {
+    "S1": {
+        "gender_ch1": "F",
+        "Age (years)": 61,
+        "weight": 7.5,
+        "passed": True,
+        "characteristics_ch1.disease state": "tumour",
+        "protocol": ["a", 'say "b"'],
+        "Cell type": "T",
+        "status": "s1",
+        "a\"b\\c'd.*/~": "odd",
+        "*": "star",
+        "name": "not this",
+        "x.name": "snake of no column",
+    },
+    "S2": {"gender_ch1": "M", "cell_type": "B", "protocol": "null", "weight": None, "*": None},
+}
+FIELDS: dict[str, dict[str, pa.DataType]] = {
+    "datasets": {"status": pa.string(), "contributor": NESTED},
+    "samples": {
+        **dict.fromkeys(SAMPLE_METADATA["S1"], pa.string()),
+        "cell_type": pa.string(),
+        "Age (years)": pa.int64(),
+        "weight": pa.float64(),
+        "passed": pa.bool_(),
+        "protocol": NESTED,
+    },
 }
 
 
@@ -43,10 +78,14 @@ def geo() -> dict[str, pa.Table]:
     organisms = [["Homo sapiens"], ["Homo sapiens", "Rattus norvegicus"], []]
     for row, disease, organism in zip(datasets, diseases, organisms, strict=True):
         row |= {"curated_disease": disease, "curated_organism": organism, "total_num_samples": 5}
+    for row in datasets:
+        row["metadata"] = json.dumps(DATASET_METADATA.get(row["dataset_id"], {}))
     samples = [
         {"sample_id": "S1", "name": "S1", "src_dataset_id": "G1", "curated_cell_line": ["HeLa"]},
         {"sample_id": "S2", "name": "S2", "src_dataset_id": "G2", "curated_cell_line": []},
     ]
+    for row in samples:
+        row["metadata"] = json.dumps(SAMPLE_METADATA[row["sample_id"]])
     return {"datasets": filled("datasets", datasets), "samples": filled("samples", samples)}
 
 
@@ -57,6 +96,7 @@ class SmallCatalog(Catalog):
     atlases: dict[str, dict[str, pa.Table]] = field(
         default_factory=lambda: {"geo": geo(), "TCGA": {}}
     )
+    fields_asked: list[str] = field(default_factory=list)
     asked: list[tuple[str, str, Collection[str] | None, Where]] = field(default_factory=list)
 
     def schemas(self) -> Sequence[str]:
@@ -72,6 +112,10 @@ class SmallCatalog(Catalog):
         if spec is None:
             return None
         return TableInfo(spec.schema(), {c.name: c.description for c in spec.columns})
+
+    def fields(self, schema: str, table: str) -> Fields:
+        self.fields_asked.append(table.lower())
+        return FIELDS.get(table.lower(), {}) if schema == "geo" else {}
 
     def relation(
         self, schema: str, table: str, columns: Collection[str] | None, where: Where

@@ -87,6 +87,11 @@ ANSWERS: list[tuple[str, list[Any]]] = [
         " WHERE year = 2018",
         ["S1"],
     ),
+    (
+        "SELECT x FROM geo.datasets d CROSS JOIN LATERAL (SELECT d.year + 1 AS x) AS l"
+        " WHERE year = 2018",
+        [2019],
+    ),
     ("SELECT name FROM geo.datasets JOIN geo.samples USING (curated_disease)", []),
     ("SELECT dataset_id FROM geo.datasets EXCEPT SELECT 'G1' EXCEPT SELECT 'G2'", ["G3"]),
     ("SELECT 'it''s -- no comment; really' -- but this is; yes", ["it's -- no comment; really"]),
@@ -134,6 +139,8 @@ REFUSALS: list[tuple[str, str, str, str]] = [
         "line 1, column 59",
         "dataset_id",
     ),
+    ("SELECT 1 FROM geo.datasets, (SELECT year FROM geo.samples) q", "unknown_column", "", "year"),
+    ("WITH x AS (SELECT year FROM geo.samples) SELECT year FROM x", "unknown_column", "", "year"),
     ("SELECT x.z FROM (SELECT 1 AS y) AS x", "unknown_column", "line 1, column 10", "y"),
     ("SELECT z FROM UNNEST(ARRAY[1]) AS t(x)", "unknown_column", "line 1, column 8", "x"),
     ("SELECT array_joined(x)", "unknown_function", "line 1, column 8", "array_join"),
