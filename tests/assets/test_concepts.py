@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from polly_assets.concepts import Concepts
+from polly_assets.concepts import BROAD, Concepts
 from polly_resources.ontologies.packages import PackageOntologies
 from polly_resources.records import Term
 from tests.contracts.ontologies import entry, install
@@ -66,3 +66,29 @@ def test_each_ontology_is_asked_twice_and_nothing_again(source: Counting) -> Non
     assert len(source.asked) == 2
     concepts.names(["CL:2", "CL:3"])
     assert source.asked[2:] == [("CL", {"CL:2"})]
+
+
+def test_broad_ancestors_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tissues = {
+        "UBERON:0001062": entry("anatomical entity", synonyms=["anatomy"]),
+        "UBERON:0000955": entry("brain", "UBERON:0010314", "UBERON:0001062"),
+        "UBERON:0010314": entry("structure from neural crest", "UBERON:0001062"),
+        "UBERON:0002421": entry("hippocampus", "UBERON:0000955", "UBERON:0001062"),
+    }
+    install(tmp_path / "site", monkeypatch, {"UBERON": tissues})
+    concepts = Concepts(PackageOntologies(f"packages://{tmp_path}"))
+    assert concepts.names(["UBERON:0002421", "UBERON:0000955", "UBERON:0001062"]) == {
+        "UBERON:0002421": ["brain"],
+        "UBERON:0000955": [],
+        "UBERON:0001062": ["anatomy"],
+    }
+
+
+def test_broad_terms_are_current_terms_of_the_installed_releases(tmp_path: Path) -> None:
+    source = PackageOntologies(f"packages://{tmp_path}")
+    small = {curie for curie in BROAD if curie.partition(":")[0] in ("CL", "MONDO", "UBERON")}
+    for ontology in ("CL", "MONDO", "UBERON"):
+        wanted = {curie for curie in small if curie.startswith(f"{ontology}:")}
+        found = source.lookup(ontology, wanted)
+        assert found.keys() == wanted
+        assert not any(term.deprecated for term in found.values())

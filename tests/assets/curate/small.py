@@ -90,7 +90,6 @@ TERMS: dict[str, tuple[Term, ...]] = {
         Term("NCBITaxon:11676", "Human immunodeficiency virus 1", ("HIV-1", "HIV1")),
         Term("NCBITaxon:64320", "Zika virus", ("ZIKV",)),
         Term("NCBITaxon:7955", "Danio rerio", ("zebrafish",), VERTEBRATE),
-        Term("NCBITaxon:1", "root"),
     ),
     "HGNC": (
         Term("HGNC:11998", "TP53"),

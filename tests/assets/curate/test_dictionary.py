@@ -202,9 +202,8 @@ def test_organisms_in_running_text(annotate):
         assert labels(annotate(title), "organism") == []
 
 
-def test_no_abbreviation_of_viruses_and_no_plant_root(annotate):
+def test_viruses_are_not_abbreviated(annotate):
     assert labels(annotate(organism="Z. virus"), "organism") == []
-    assert labels(annotate(organism="root"), "organism") == []
 
 
 def test_organism_by_scientific_and_common_name(annotate):
