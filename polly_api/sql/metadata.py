@@ -8,6 +8,7 @@ are (`catalog`), and where a statement may name them (`columns`).
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -48,8 +49,7 @@ def common_type(kinds: Iterable[pa.DataType]) -> pa.DataType:
 def matching(name: str, fields: Fields) -> list[str]:
     """The fields that a column name means, best first: as written, but for case, snake_case."""
     wanted = name.lower()
-    found = [field for field in fields if wanted in {field.lower(), snake_case(field)}]
-    return sorted(found, key=lambda field: (field != name, field.lower() != wanted, field))
+    return _ranked(name, (field for field in fields if wanted in _names(field)))
 
 
 def snake_case(field: str) -> str:
@@ -59,14 +59,24 @@ def snake_case(field: str) -> str:
 
 def listed(taken: Collection[str], fields: Fields) -> list[Listed]:
     """The columns by which the fields can be named, in order, where `taken` are the table's own."""
-    names: dict[str, str] = {}
+    by_name: defaultdict[str, list[str]] = defaultdict(list)
     for field in fields:
-        for name in (snake_case(field), field.lower()):
-            if name and name not in taken:
-                names[name] = field
-                break
-    found = ((name, matching(name, fields)) for name in sorted(names))
+        for name in dict.fromkeys(_names(field)):
+            by_name[name].append(field)
+    names = {
+        next((name for name in _names(field) if name and name not in taken), "") for field in fields
+    }
+    found = ((name, _ranked(name, by_name[name])) for name in sorted(names - {""}))
     return [Listed(name, column_type(own, fields), tuple(own)) for name, own in found]
+
+
+def _names(field: str) -> tuple[str, str]:
+    """What a field answers to, the better name first."""
+    return snake_case(field), field.lower()
+
+
+def _ranked(name: str, chosen: Iterable[str]) -> list[str]:
+    return sorted(chosen, key=lambda field: (field != name, field.lower() != name.lower(), field))
 
 
 def column_type(chosen: Sequence[str], fields: Fields) -> pa.DataType:
