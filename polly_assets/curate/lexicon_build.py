@@ -17,6 +17,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
+from operator import itemgetter
 from pathlib import Path
 from typing import TypeAlias
 
@@ -270,7 +271,7 @@ def _write(draft: _Draft, folder: Path) -> None:
         kept = {key: claims for key, claims in chosen.items() if claims}
         trie = marisa_trie.Trie(list(kept))
         trie.save(str(folder / file))
-        ordered.extend(kept[key] for key in sorted(kept, key=trie.key_id))
+        ordered.extend(kept[key] for key, _ in sorted(trie.items(), key=itemgetter(1)))
     _save(folder / saved.ENTRIES, {"entries": _entries(ordered, place)})
     rows = sorted(range(len(place)), key=place.__getitem__)
     known = draft.rows

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import uuid
 from array import array
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -27,20 +28,22 @@ REVISION = 3
 """Count up when the readers' or this file's output changes: older files are then ignored."""
 
 
-def write(path: Path, terms: Iterable[Term]) -> bool:
-    """Store terms in one atomic step. False where the folder cannot be written."""
+def record(path: Path, terms: Iterable[Term]) -> Iterator[Term]:
+    """The terms as they come; once the last is taken, they are stored in one atomic step.
+
+    A folder that cannot be written is no failure: nothing is stored.
+    """
+    table = yield from _tabulated(terms)
     part = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
-    try:
+    with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("xb") as sink:
-            _store(sink, _table(terms))
-        part.replace(path)
-    except OSError:
-        return False
-    finally:
-        with contextlib.suppress(OSError):
+        try:
+            with part.open("xb") as sink:
+                _store(sink, table)
+            part.replace(path)
+        finally:
             part.unlink(missing_ok=True)
-    return True
+        _remove_older(path)
 
 
 def read(path: Path) -> Iterator[Term] | None:
@@ -68,6 +71,14 @@ def _open(path: Path) -> pa.Table | None:
     return table
 
 
+def _remove_older(path: Path) -> None:
+    """Remove the same ontology's files of other releases, rows and revisions."""
+    ours = re.compile(re.escape(path.name.partition("-")[0]) + r"-.+-[0-9a-f]{12}\.arrow")
+    for other in path.parent.iterdir():
+        if other != path and ours.fullmatch(other.name):
+            other.unlink(missing_ok=True)
+
+
 def _store(sink: BinaryIO, table: pa.Table) -> None:
     with pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table, max_chunksize=max(1, table.num_rows))
@@ -76,7 +87,8 @@ def _store(sink: BinaryIO, table: pa.Table) -> None:
     os.fsync(sink.fileno())
 
 
-def _table(terms: Iterable[Term]) -> pa.Table:
+def _tabulated(terms: Iterable[Term]) -> Generator[Term, None, pa.Table]:
+    """Passes the terms on and returns them as columns."""
     curies, labels, deprecated, replaced_by = [], [], [], []
     synonyms: list[str] = []
     synonym_ends = array("i", [0])
@@ -90,6 +102,7 @@ def _table(terms: Iterable[Term]) -> pa.Table:
         synonyms.extend(term.synonyms)
         synonym_ends.append(len(synonyms))
         codes.append(lineages.setdefault(term.ancestors, len(lineages)))
+        yield term
     return pa.table(
         {
             "curie": pa.array(curies, pa.string()),

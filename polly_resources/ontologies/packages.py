@@ -6,13 +6,11 @@ Keep out: file layouts (one reader module each) and the list of ontologies (`cat
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import importlib.util
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
 from urllib.parse import unquote
 
 from polly_resources.errors import Misconfigured, NotFound
@@ -28,14 +26,12 @@ READERS: Mapping[str, Callable[[Path, OntologyRow], Release]] = {
 }
 """Reader name to its call: package folder and row of the catalogue to the newest release."""
 
-_Read = TypeVar("_Read")
-
 
 class PackageOntologies(OntologySource):
     """The ontologies of `catalogue.ROWS`, in the newest release that is installed.
 
-    The first load of an ontology converts it into the cache folder, where that can be
-    written; `packages://` alone works without a cache.
+    The first to take all terms of an ontology converts it into the cache folder, where that
+    can be written; `packages://` alone works without a cache.
     """
 
     def __init__(self, address: str) -> None:
@@ -51,16 +47,18 @@ class PackageOntologies(OntologySource):
     def terms(self, name: str) -> Iterator[Term]:
         """Every term of the ontology, deprecated ones included. Raises NotFound."""
         release, path = self._source(name)
-        stored = _cached(path, release, cache.read)
-        return release.read() if stored is None else stored
+        if path is None:
+            return release.read()
+        stored = cache.read(path)
+        return cache.record(path, release.read()) if stored is None else stored
 
     def lookup(self, name: str, curies: Collection[str]) -> dict[str, Term]:
         """See `OntologySource.lookup`; without a cache every term is read."""
         wanted = set(curies)
-        release, path = self._source(name)
-        found = _cached(path, release, lambda path: cache.lookup(path, wanted))
+        _, path = self._source(name)
+        found = None if path is None else cache.lookup(path, wanted)
         if found is None:
-            found = (term for term in release.read() if term.curie in wanted)
+            found = (term for term in self.terms(name) if term.curie in wanted)
         return {term.curie: term for term in found}
 
     def _source(self, name: str) -> tuple[Release, Path | None]:
@@ -75,28 +73,6 @@ class PackageOntologies(OntologySource):
         if self._folder is None:
             return release, None
         return release, self._folder / _file_name(row, release.version)
-
-
-def _cached(
-    path: Path | None, release: Release, read: Callable[[Path], _Read | None]
-) -> _Read | None:
-    """What `read` finds in the cache file, written first where need be; None without one."""
-    if path is None:
-        return None
-    found = read(path)
-    if found is None and cache.write(path, release.read()):
-        _remove_older(path)
-        found = read(path)
-    return found
-
-
-def _remove_older(path: Path) -> None:
-    """Remove the same ontology's files of other releases, rows and revisions."""
-    ours = re.compile(re.escape(path.name.partition("-")[0]) + r"-.+-[0-9a-f]{12}\.arrow")
-    for other in path.parent.iterdir():
-        if other != path and ours.fullmatch(other.name):
-            with contextlib.suppress(OSError):
-                other.unlink()
 
 
 def _release(row: OntologyRow) -> Release:

@@ -312,7 +312,7 @@ terms = st.builds(
 @given(st.lists(terms, max_size=5))
 def test_cache_round_trip(tmp_path_factory: pytest.TempPathFactory, stored: list[Term]) -> None:
     path = tmp_path_factory.mktemp("cache") / "x.arrow"
-    assert cache.write(path, stored)
+    assert list(cache.record(path, stored)) == stored
     found = cache.read(path)
     assert found is not None
     assert list(found) == stored
