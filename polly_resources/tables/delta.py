@@ -30,7 +30,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from polly_resources.errors import BadInput, NotFound, Unavailable
+from polly_resources.errors import BadInput, Misconfigured, NotFound, Unavailable
 from polly_resources.tables.base import TableFiles, TableSpec, TableStore, Where
 
 # zstd 1 writes 3x faster than zstd 3 for 1 % more bytes; see docs/adr/0002.
@@ -180,7 +180,10 @@ class DeltaStore(TableStore):
         with turn, _translated(table):
             handle = self._writers.pop(uri, None)
             if not DeltaTable.is_deltatable(uri):
-                yield uri
+                try:
+                    yield uri
+                except TableNotFoundError as error:
+                    raise _unwritable(table, error) from error
                 return
             if handle is None:
                 handle = DeltaTable(uri)
@@ -212,6 +215,14 @@ def _commit_retries() -> Retrying:
         stop=stop_after_attempt(COMMIT_ATTEMPTS),
         wait=wait_random_exponential(multiplier=0.05, max=2),
         reraise=True,
+    )
+
+
+def _unwritable(table: str, error: Exception) -> Misconfigured:
+    return Misconfigured(
+        "tables_unwritable",
+        f"table {table} cannot be made: {' '.join(str(error).split())}",
+        hint="give this user the right to write there, or change POLLY_HOME or POLLY_TABLES",
     )
 
 

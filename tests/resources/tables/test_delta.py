@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from polly_resources.errors import Misconfigured
 from polly_resources.tables.delta import DeltaStore
 from tests.contracts.tables import SPEC, TablesContract, ids, rows
 
@@ -47,3 +48,10 @@ def test_a_table_that_vanished_is_made_again(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "a")
     store.write("a/things", SPEC, rows("d3"))
     assert ids(DeltaStore(f"delta://{tmp_path}").read("a/things")) == ["d3"]
+
+
+def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(Misconfigured) as caught:
+        DeltaStore(f"delta://{tmp_path}/file/tables").write("a/things", SPEC, rows("d1"))
+    assert caught.value.code == "tables_unwritable"
