@@ -126,8 +126,8 @@ class Columns:
         only = star.table.lower() if isinstance(star, exp.Column) else ""
         if not only and any(join.args.get("using") for join in select.args.get("joins") or ()):
             raise BadQuery(
-                "not_supported",
-                "* of a join with USING, beside a field of metadata, is not supported",
+                "star_with_using",
+                "* of a join with USING cannot stand beside a field of metadata",
                 place=place_of(self._query, star),
                 hint="name the columns, or join with ON",
             )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from polly_api.job_table import JOBS
 from polly_api.sql.functions import FUNCTIONS
 from polly_api.sql.listing import type_name
 from polly_assets.schema import ATLASES, ONTOLOGY_ANCESTORS, ONTOLOGY_TERMS, SQL_TABLES
@@ -20,7 +21,7 @@ def table_docs() -> str:
     """The listing, between its marks, as Markdown."""
     specs = [(f"atlas.{spec.name}", spec) for spec in SQL_TABLES]
     specs += [(f"ontology.{spec.name}", spec) for spec in (ONTOLOGY_TERMS, ONTOLOGY_ANCESTORS)]
-    specs += [(f"platform.{ATLASES.name}", ATLASES)]
+    specs += [(f"platform.{spec.name}", spec) for spec in (ATLASES, JOBS)]
     body = "\n\n".join("\n".join(_table(title, spec)) for title, spec in specs)
     return f"{BEGIN}\n\n{body}\n\n{END}"
 

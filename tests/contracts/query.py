@@ -194,6 +194,9 @@ VALUES: list[tuple[str, Any]] = [
     ('json_extract_scalar(\'{"a": {"b": "x"}}\', \'$.a\')', None),
     ("json_extract_scalar('{\"a\": null}', '$.a')", None),
     ("json_extract_scalar('{\"a b\": 1}', '$[\"a b\"]')", "1"),
+    ('json_extract_scalar(\'{"*": 1, "a": 2}\', \'$["*"]\')', "1"),
+    ('json_extract_scalar(\'{"": {"*": "x"}}\', \'$[""]["*"]\')', "x"),
+    ('json_extract_scalar(\'{"a.b": 1, "a": {"b": 2}}\', \'$["a.b"]\')', "1"),
     ("CAST(json_extract('{\"a\": \"x\"}', '$.a') AS VARCHAR)", "x"),
     ("CAST(json_extract('{\"a\": 3}', '$.a') AS BIGINT) + 1", 4),
     ("CAST(json_parse('[1, 2]') AS ARRAY(INTEGER))", [1, 2]),
@@ -255,6 +258,8 @@ STATEMENTS: list[tuple[str, list[tuple[Any, ...]]]] = [
     ("SELECT id FROM t ORDER BY id LIMIT ALL", [("a",), ("b",), ("c",)]),
     ("SELECT id FROM t WHERE ok = 'true'", [("a",)]),
     ("SELECT id FROM t WHERE NOT contains(tags, 'HeLa')", [("b",)]),
+    ("WITH x AS (SELECT avg(n) AS m FROM t) SELECT m / 0 FROM x", [(math.inf,)]),
+    ("SELECT cardinality(m) FROM (SELECT map_agg(id, n) AS m FROM t)", [(3,)]),
     ("SELECT json_format(CAST(tags AS JSON)) FROM t WHERE id = 'a'", [('["HeLa","A549"]',)]),
     ("SELECT id, tag FROM t CROSS JOIN UNNEST(tags) AS u(tag) WHERE tag = 'A549'", [("a", "A549")]),
     (

@@ -85,7 +85,7 @@ REFUSALS: list[tuple[str, str, str]] = [
     (f"SELECT status FROM geo.datasets d JOIN {S} s ON true", "ambiguous_column", "of d and s"),
     (f"SELECT gender_ch1 FROM {S} a, {S} b", "ambiguous_column", "of a and b"),
     (f"SELECT *, gender_ch1 FROM {S} JOIN geo.datasets USING (curated_disease)",
-     "not_supported", "join with ON"),
+     "star_with_using", "join with ON"),
 ]  # fmt: skip
 
 
