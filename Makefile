@@ -12,6 +12,12 @@ RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 BENCH_STAMP := .venv-bench/.installed
 
+# Of scanpy only the data set in its wheel is wanted: without its record pip does not miss the rest.
+define install_demo_data
+@$(PIP) --no-deps --requirement requirements/demo.txt
+@rm -rf $(VENV)/lib/python3*/site-packages/scanpy-*.dist-info
+endef
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test check setup up bench lock graph docs clean
 
@@ -63,13 +69,13 @@ $(BIN)/python:
 $(RUN_STAMP): pyproject.toml requirements/runtime.txt requirements/demo.txt | $(BIN)/python
 	@echo "installing into $(VENV)"
 	@$(PIP) --constraint requirements/runtime.txt --editable '.[ui,anndata]'
-	@$(PIP) --no-deps --requirement requirements/demo.txt
+	$(install_demo_data)
 	@touch $@
 
 $(DEV_STAMP): pyproject.toml requirements/dev.txt requirements/demo.txt | $(BIN)/python
 	@echo "installing into $(VENV)"
 	@$(PIP) --constraint requirements/dev.txt --editable '.[ui,anndata,dg,dev]'
-	@$(PIP) --no-deps --requirement requirements/demo.txt
+	$(install_demo_data)
 	@touch $(RUN_STAMP) $@
 
 $(BENCH_STAMP): pyproject.toml benchmarks/requirements.txt

@@ -3,7 +3,9 @@ set -eu
 lock() {
     out=$1
     shift
-    uv pip compile pyproject.toml --universal --python-version 3.11 --upgrade --quiet \
+    # One version for all Pythons where there is one, so that what is tested is what is used.
+    uv pip compile pyproject.toml --universal --python-version 3.11 --fork-strategy fewest \
+        --upgrade --quiet \
         --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-build-options \
         --custom-compile-command "make lock" --output-file "$out" "$@"
 }
