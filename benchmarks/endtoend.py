@@ -1,9 +1,11 @@
 """Datasets per second through `polly ingest`: GCT text in, queryable out.
 
-Measured is the whole command, from its start to its end, on an instance that did not exist:
-interpreter, imports, new databases, reading, curation, tables, index. `first ever` has an
-empty cache as well, so the lexicon is compiled (not with --quick, which uses the user's cache); `new instance` has the cache of an earlier one;
-`more data` is a second landing in the same instance. No peer does this work.
+Measured is the whole command, from its start to its end: interpreter, imports, databases,
+reading, curation, tables, index. No peer does this work. The conditions are:
+
+- `first ever`: no instance and an empty cache, so the lexicon is compiled (not with --quick).
+- `new instance`: no instance, but the cache of an earlier one (with --quick the user's own).
+- `more data`: a second landing in the same instance.
 """
 
 from __future__ import annotations
