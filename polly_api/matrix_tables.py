@@ -121,8 +121,9 @@ class MatrixTables:
         )
         if not first.num_rows:
             return None
-        names = self._features(atlas, dataset_id, "name", {})["name"].to_pylist()
-        if not by_cell:
+        if by_cell:
+            names = self._features(atlas, dataset_id, "name", {})["name"].to_pylist()
+        else:
             names = self._samples(atlas, dataset_id)
         key = "obs_name" if by_cell else "rid"
         dtype = pa.from_numpy_dtype(np.dtype(first["dtype"][0].as_py()))

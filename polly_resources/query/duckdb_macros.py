@@ -57,8 +57,7 @@ _DEFINITIONS = (
     "codepoint(s) AS unicode(s)",
     "hamming_distance(a, b) AS hamming(a, b)",
     # JSON: a scalar as text; NULL for objects, arrays, JSON null and absent paths.
-    "trino_json_scalar(j, p) AS CASE WHEN left(json_extract_string(j, p), 1) IN ('{', '[')"
-    " AND json_type(j, p) IN ('OBJECT', 'ARRAY') THEN NULL ELSE json_extract_string(j, p) END",
+    "trino_json_scalar(j, p) AS json_extract_string(json_value(j, p), '$')",
     "json_array_contains(j, x) AS list_contains(CAST(j AS JSON[]), to_json(x))",
     # Numbers.
     "e() AS exp(1.0::DOUBLE)",
