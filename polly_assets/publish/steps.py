@@ -80,7 +80,7 @@ def _write(work: Work, spec: TableSpec, frame: pl.DataFrame, ids: list[str]) -> 
 
 def _dataset_row(row: dict[str, Any], atlas: Atlas, objects_address: str) -> dict[str, Any]:
     dataset_id = row["dataset_id"]
-    has_matrix = bool(row["matrices"])
+    has_matrix = "X" in row["matrices"]
     cells = row["data_type"] == SINGLE_CELL
     described = dataset_columns(json.loads(row["metadata"]))
     return {

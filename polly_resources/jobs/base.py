@@ -56,8 +56,8 @@ class JobLedger(ABC):
         """Move queued jobs to `running` under the batch; high priority, then oldest first.
 
         Jobs of one claim share one atlas and shard (those of the first job). A job whose
-        source already has a running job is left in the queue. A job that was tried before
-        is claimed alone, so that it cannot fail its neighbours again. At least one job is
+        source already has a running job is left in the queue. A job on its last attempt
+        is claimed alone, so that it cannot fail its neighbours for good. At least one job is
         claimed where any matches, even if it alone exceeds `max_bytes`.
         """
 

@@ -200,12 +200,14 @@ def _choose(
     first = connection.execute(queue.limit(1)).first()
     if first is None:
         return []
-    if first.attempt > 1:
+    if first.attempt >= MAX_ATTEMPTS:
         return [first.job_id]
     ids: list[str] = []
     sources: set[str] = set()
     total = 0
-    of_shard = queue.where(_C.atlas == first.atlas, _C.shard == first.shard, _C.attempt == 1)
+    of_shard = queue.where(
+        _C.atlas == first.atlas, _C.shard == first.shard, _C.attempt < MAX_ATTEMPTS
+    )
     with connection.execute(of_shard.execution_options(yield_per=500)) as rows:
         for row in rows:
             total += row.size

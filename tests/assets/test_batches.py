@@ -69,10 +69,11 @@ class TestClaim:
         assert (host, pid) == (socket.gethostname(), str(os.getpid())) and started.isdigit()
         assert not batches.is_dead(job.owner)
 
-    def test_a_retried_job_is_alone(self, ledger, limits):
+    def test_a_job_on_its_last_attempt_is_alone(self, ledger, limits):
         ledger.submit([request("a"), request("b")])
-        batches.claim(ledger, limits, "first")
-        ledger.requeue(batch_id="first")
+        for attempt in range(1, MAX_ATTEMPTS):
+            assert len(batches.claim(ledger, limits, f"try {attempt}")) == 2
+            ledger.requeue(batch_id=f"try {attempt}")
         assert [len(batches.claim(ledger, limits, name)) for name in "123"] == [1, 1, 0]
 
 

@@ -131,8 +131,8 @@ class LedgerMachine(RuleBasedStateMachine):
         expected: list[Entry] = []
         queued = [j for j in self.jobs if j.status == S.QUEUED and j.source not in busy]
         queued.sort(key=lambda j: ORDER.index(j.priority))
-        alone = bool(queued) and queued[0].attempt > 1
-        fit = queued[:1] if alone else [j for j in queued if j.attempt == 1]
+        alone = bool(queued) and queued[0].attempt >= MAX_ATTEMPTS
+        fit = queued[:1] if alone else [j for j in queued if j.attempt < MAX_ATTEMPTS]
         for job in fit:
             if job.source not in busy and len(expected) < count:
                 busy.add(job.source)
