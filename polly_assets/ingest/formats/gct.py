@@ -85,7 +85,8 @@ def _read(source: Source) -> ParsedDataset:
         expected = f"{total} ({shape.column_fields} of sample metadata, {shape.rows} features)"
         raise _dimensions(found, expected, file, 1)
     names = unique_names(header[1 : shape.leading], "feature_id")
-    features = table.text.rename(dict(zip(table.text.columns, ["feature_id", *names], strict=True)))
+    features = table.text
+    features.columns = ["feature_id", *names]
     features, more = check_features(features)
     described = describe(source, samples, features, read_sidecars(source))
     no_rows = (Notice("no_matrix", f"{file} has samples and no feature rows"),)

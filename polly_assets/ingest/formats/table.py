@@ -109,7 +109,7 @@ def _read_quickly(data: bytes, start: int, layout: Layout) -> Table | None:
     text = pl.DataFrame([frame.drop_in_place(name) for name in _text_names(layout)])
     if kind is pl.Int64 and any(s.null_count() for s in frame.iter_columns()):
         frame = frame.cast(pl.Float64)
-    return Table(text, cast(Values, frame.rechunk().to_numpy()))
+    return Table(text, cast(Values, frame.to_numpy()))
 
 
 def _parse(data: bytes, layout: Layout, kind: type[pl.DataType]) -> pl.DataFrame | None:
