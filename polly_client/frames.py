@@ -38,6 +38,8 @@ def to_pandas(table: pa.Table) -> pd.DataFrame:
         missing("pandas", "pandas", error)
     import pyarrow as pa
 
+    from polly_api.rows import unique_columns
+
     kinds = {
         pa.bool_(): pd.BooleanDtype(),
         pa.int8(): pd.Int8Dtype(),
@@ -49,7 +51,7 @@ def to_pandas(table: pa.Table) -> pd.DataFrame:
         pa.uint32(): pd.UInt32Dtype(),
         pa.uint64(): pd.UInt64Dtype(),
     }
-    frame: pd.DataFrame = table.to_pandas(types_mapper=kinds.get)
+    frame: pd.DataFrame = unique_columns(table).to_pandas(types_mapper=kinds.get)
     return frame
 
 

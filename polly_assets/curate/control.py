@@ -97,6 +97,13 @@ _PLAIN = re.compile(
 )
 
 
+_DENIED_DISEASE = re.compile(
+    r"(?:no|without)\s+(?!.*(?:metasta|relaps|recurr|progress|respon|treat|complicat|evidence"
+    r"|remission|biops|symptom)).+",
+    re.IGNORECASE,
+)
+"""Under a disease key, `no diabetes` is the reference; `no relapse` is a patient."""
+
 _SILENT = frozenset(("skip", "ontology", "sex", "age", "strain", "organism"))
 _CARRIERS = frozenset(("vehicle", "route", "solvent"))
 """Keys that name what carried the compound: they hold for treated samples as well."""
@@ -127,7 +134,8 @@ def _keyed_signal(key: str, value: str) -> _Signal:
     changes = route in ("gene", "treatment")
     if changes and _PLAIN.fullmatch(value.strip()):
         return _Signal(control=4.2)
-    if route in ("disease", "group") and is_healthy_value(value):
+    denied = route == "disease" and _DENIED_DISEASE.fullmatch(value.strip())
+    if denied or (route in ("disease", "group") and is_healthy_value(value)):
         return _Signal(control=4.2)
     found = _text_signal(value)
     if found.control or not (changes or route == "disease"):

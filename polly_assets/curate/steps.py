@@ -14,6 +14,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
+from polly_assets.curate.keys import route_of
 from polly_assets.curate.models.base import FIELDS, AnnotationModel, CuratedRecord, CurationRecord
 from polly_assets.curate.records import record_from_sample
 from polly_assets.schema import ANNOTATIONS, CURATION_PASSES, NORMALIZED_SAMPLES, SINGLE_CELL
@@ -21,6 +22,11 @@ from polly_assets.work import Work
 from polly_resources.records import Annotation
 
 CONTROL_FIELD = "is_control"
+
+_SAID_OF_ALL = frozenset(
+    ("organism", "tissue", "disease", "cell_type", "cell_line", "strain", "sex", "treatment")
+)
+"""Dataset-level keys, by their route, that speak of the samples and not of the study."""
 
 _SCHEMA = ANNOTATIONS.schema()
 _ROW_TYPES = {
@@ -97,7 +103,17 @@ def _study_record(metadata: Mapping[str, Any], study: str) -> CurationRecord:
     parts = [metadata.get(key) for key in ("summary", "overall_design", "description", "abstract")]
     texts = [part if isinstance(part, str) else " ".join(map(str, part)) for part in parts if part]
     title = metadata.get("title") or metadata.get("name") or ""
-    return CurationRecord(id=study, study=study, title=str(title), description="\n".join(texts))
+    return CurationRecord(
+        id=study,
+        study=study,
+        title=str(title),
+        characteristics={
+            key: value
+            for key, value in metadata.items()
+            if isinstance(value, str) and route_of(key).name in _SAID_OF_ALL
+        },
+        description="\n".join(texts),
+    )
 
 
 def _records(

@@ -97,6 +97,7 @@ def test_sql_formats_keep_values(polly):
     pandas = polly.sql(f"{query} UNION ALL SELECT 1, 2, [], ''", "pandas")
     assert pandas["gap"].isna().to_list() == [True, False]
     assert str(pandas["gap"].dtype) == "Int64"
+    assert list(pandas.columns) == ["big", "gap", "part", "part_2"]
     assert polly.sql(query, format="arrow").column("big").type == pa.int64()
     assert polly.sql("SELECT 1 AS a WHERE false").shape == (0, 1)
 

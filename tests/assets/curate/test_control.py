@@ -36,6 +36,15 @@ def test_keys_speak_louder_than_titles():
     assert controls_of([record])[0].value is False
 
 
+def test_a_denied_disease_is_the_reference():
+    def under_disease(value):
+        record = CurationRecord("a", title="islets", characteristics={"disease state": value})
+        return controls_of([record])[0].value
+
+    assert under_disease("no diabetes") is under_disease("without cancer") is True
+    assert under_disease("type 2 diabetes") is under_disease("no relapse") is False
+
+
 def test_nothing_said_is_unknown_unless_the_study_has_controls():
     assert verdicts("liver 1", "liver 2") == [None, None]
     assert verdicts("liver 1", "control liver") == [False, True]

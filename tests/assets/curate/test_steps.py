@@ -68,6 +68,13 @@ class TestAnnotations:
         }
         assert labels(instance, "tissue")[None] == ["lung"]
 
+    def test_keys_of_the_dataset_speak_of_its_samples(self, instance, model):
+        metadata = {"tissue": "liver", "contact_name": "lung", "type": "asthma"}
+        row = store(instance, metadata=metadata, nothing=["x"])
+        steps.curated(instance.work(), [row], model)
+        assert labels(instance, "tissue") == {None: ["liver"]}
+        assert labels(instance, "disease") == {}
+
     def test_provenance(self, instance, model):
         row = store(instance, disease=["has type 2 diabetes"])
         steps.curated(instance.work(), [row], model)
