@@ -78,7 +78,8 @@ class GeneIndex:
     def __init__(self, terms: Iterable[Term]) -> None:
         self._ids: dict[str, _Gene] = {}
         self._symbols: dict[str, _Gene] = {}
-        others: dict[str, set[_Gene]] = {}
+        others: dict[str, _Gene] = {}
+        shared: set[str] = set()
         for term in terms:
             if term.deprecated:
                 continue
@@ -88,12 +89,12 @@ class GeneIndex:
                 if name.startswith(("ENSG0", "NCBIGene:")):
                     self._ids[name.removeprefix("NCBIGene:")] = gene
                 elif " " not in name and not _OTHER_CASE.fullmatch(name):
-                    others.setdefault(name, set()).add(gene)
-                    if "orf" in name:
-                        others.setdefault(name.upper(), set()).add(gene)
-        for name, genes in others.items():
-            if len(genes) == 1:
-                self._symbols.setdefault(name, *genes)
+                    for spelling in (name, name.upper()) if "orf" in name else (name,):
+                        if others.setdefault(spelling, gene) is not gene:
+                            shared.add(spelling)
+        for name in shared:
+            del others[name]
+        self._symbols = others | self._symbols
         self._answers: dict[bytes, Answer] = {}
         self._lock = threading.Lock()
 
