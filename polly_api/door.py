@@ -18,7 +18,7 @@ from polly_api.catalog import AtlasCatalog
 from polly_api.doctor import examine
 from polly_api.sql.prepare import prepare
 from polly_assets import atlases as registry
-from polly_assets import knowledge
+from polly_assets import batches, knowledge
 from polly_assets.curate.expand import expand
 from polly_assets.curate.models.registry import DEFAULT_MODEL, open_model
 from polly_assets.curate.records import record_from_json, to_json
@@ -81,7 +81,10 @@ class LocalDoor(Door):
         backends = self._backends
         landing.collect(paths)
         known = registry.get_or_create(backends.tables, atlas)
-        return backends.jobs.submit(landing.land(backends.objects, known, paths, priority))
+        requests = landing.land(backends.objects, known, paths, priority)
+        # What a killed process holds would be taken for work under way, on its last attempt.
+        batches.release_dead(backends.jobs)
+        return backends.jobs.submit(requests)
 
     def wait(
         self,
