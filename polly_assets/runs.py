@@ -110,10 +110,9 @@ def family(backends: Backends, job_ids: Sequence[str]) -> list[Job]:
 
 def run_batch(settings: Settings, batch_id: str, atlas: str, shard: int) -> None:
     """Run the pipeline over a claimed batch, in this process. Raises what made it fail."""
-    prepare_home(settings)
     key = atlases.partition_key(atlas, shard)
     job = build(settings).resolve_job_def(INGEST.name)
-    with dg.DagsterInstance.from_config(str(settings.home)) as instance:
+    with _instance(settings) as instance:
         instance.add_dynamic_partitions(SHARD_PARTITIONS, [key])
         try:
             job.execute_in_process(
@@ -128,17 +127,23 @@ def run_batch(settings: Settings, batch_id: str, atlas: str, shard: int) -> None
 
 def load_ontologies(settings: Settings) -> None:
     """Load every installed ontology release into the `ontology` tables."""
-    prepare_home(settings)
     job = build(settings).resolve_job_def(ONTOLOGIES.name)
-    with dg.DagsterInstance.from_config(str(settings.home)) as instance:
+    with _instance(settings) as instance:
         job.execute_in_process(instance=instance, run_config=_QUIET)
 
 
 def register_partitions(settings: Settings, atlas: atlases.Atlas) -> None:
     """Make the shards of an atlas known to the instance, so that they can be materialized."""
+    with _instance(settings) as instance:
+        instance.add_dynamic_partitions(SHARD_PARTITIONS, atlas.partitions())
+
+
+@contextmanager
+def _instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
+    """Dagster's instance in the home folder, which is made where it is not there."""
     prepare_home(settings)
     with dg.DagsterInstance.from_config(str(settings.home)) as instance:
-        instance.add_dynamic_partitions(SHARD_PARTITIONS, atlas.partitions())
+        yield instance
 
 
 @contextmanager
