@@ -13,6 +13,8 @@ from polly_client.cli.progress import finished
 from polly_client.cli.render import emit, note, show, show_jobs
 from polly_client.jobs import Submission, failed, listing, report
 
+SomeOrAll = Annotated[list[str] | None, typer.Argument(help="Ids of datasets; none = all.")]
+
 
 def ingest(
     ctx: typer.Context,
@@ -81,9 +83,7 @@ def delete(
 
 def recurate(
     ctx: typer.Context,
-    dataset: Annotated[
-        list[str] | None, typer.Argument(help="Ids of datasets; none = all.")
-    ] = None,
+    dataset: SomeOrAll = None,
     *,
     atlas: Atlas,
     no_wait: NoWait = False,
@@ -96,9 +96,7 @@ def recurate(
 
 def reindex(
     ctx: typer.Context,
-    dataset: Annotated[
-        list[str] | None, typer.Argument(help="Ids of datasets; none = all.")
-    ] = None,
+    dataset: SomeOrAll = None,
     *,
     atlas: Atlas,
     no_wait: NoWait = False,
