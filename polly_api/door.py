@@ -16,6 +16,7 @@ import pyarrow as pa
 from polly_api.base import AtlasInfo, Door, Finding, OntologyState
 from polly_api.catalog import AtlasCatalog
 from polly_api.doctor import examine
+from polly_api.pinned import Pinned
 from polly_api.sql.prepare import prepare
 from polly_assets import atlases as registry
 from polly_assets import batches, knowledge
@@ -23,6 +24,7 @@ from polly_assets.curate.expand import expand
 from polly_assets.curate.models.registry import DEFAULT_MODEL, open_model
 from polly_assets.curate.records import record_from_json, to_json
 from polly_assets.ingest import landing
+from polly_assets.ingest.given import collect
 from polly_assets.ontologies import steps as releases
 from polly_assets.publish.exports.registry import export_named
 from polly_assets.publish.load import load_dataset
@@ -79,7 +81,7 @@ class LocalDoor(Door):
     ) -> list[Job]:
         """See `Door.submit`. The atlas is created where it does not exist."""
         backends = self._backends
-        landing.collect(paths)
+        collect(paths)  # what is wrong with the paths is told before an atlas is made
         known = registry.get_or_create(backends.tables, atlas)
         requests = landing.land(backends.objects, known, paths, priority)
         # What a killed process holds would be taken for work under way, on its last attempt.
@@ -92,8 +94,9 @@ class LocalDoor(Door):
         on_change: Callable[[Sequence[Job]], None] | None = None,
     ) -> list[Job]:
         """See `Door.wait`. Works on the jobs in this process."""
-        if all(job.status == JobStatus.UNCHANGED for job in self._named(job_ids)):
-            return self._named(job_ids)
+        jobs = self._named(job_ids)
+        if all(job.status == JobStatus.UNCHANGED for job in jobs):
+            return jobs
         from polly_assets.runs import process
 
         return process(self._backends, job_ids, on_change)
@@ -126,25 +129,24 @@ class LocalDoor(Door):
 
     def delete(self, atlas: str, dataset_ids: Sequence[str]) -> list[Job]:
         """See `Door.delete`."""
-        return self._queue(JobAction.DELETE, atlas, self._held(atlas, dataset_ids))
+        return self._queue(JobAction.DELETE, atlas, dataset_ids)
 
     def recurate(self, atlas: str, dataset_ids: Sequence[str] = ()) -> list[Job]:
         """See `Door.recurate`."""
-        return self._queue(JobAction.RECURATE, atlas, self._held(atlas, dataset_ids or None))
+        return self._queue(JobAction.RECURATE, atlas, dataset_ids or None)
 
     def reindex(self, atlas: str, dataset_ids: Sequence[str] = ()) -> list[Job]:
         """See `Door.reindex`."""
-        return self._queue(JobAction.REINDEX, atlas, self._held(atlas, dataset_ids or None))
+        return self._queue(JobAction.REINDEX, atlas, dataset_ids or None)
 
-    def _held(self, atlas: str, dataset_ids: Sequence[str] | None) -> list[dict[str, Any]]:
-        """Source and checksum of these datasets, or of all. Raises NotFound."""
-        registry.get(self._backends.tables, atlas)
+    def _queue(self, action: JobAction, atlas: str, dataset_ids: Sequence[str] | None) -> list[Job]:
+        """Queue the action for these datasets, or all. Raises NotFound."""
+        known = registry.get(self._backends.tables, atlas)
         columns = ["dataset_id", "source", "fingerprint"]
-        wanted = None if dataset_ids is None else {"dataset_id": list(dataset_ids)}
+        wanted = {} if dataset_ids is None else {"dataset_id": list(dataset_ids)}
         name = f"{atlas}/{NORMALIZED_DATASETS.name}"
-        held: list[dict[str, Any]] = []
-        if self._backends.tables.version(name) is not None:
-            held = self._backends.tables.read(name, columns=columns, where=wanted).to_pylist()
+        rows = Pinned(self._backends.tables).read(name, NORMALIZED_DATASETS, columns, wanted)
+        held = rows.to_pylist()
         unknown = sorted(set(dataset_ids or ()) - {row["dataset_id"] for row in held})
         if unknown:
             raise NotFound(
@@ -152,10 +154,6 @@ class LocalDoor(Door):
                 f"atlas {atlas} has no dataset {', '.join(unknown)}",
                 hint=f"{atlas}.datasets lists those it has",
             )
-        return held
-
-    def _queue(self, action: JobAction, atlas: str, held: Sequence[dict[str, Any]]) -> list[Job]:
-        known = registry.get(self._backends.tables, atlas)
         requests = [
             JobRequest(
                 atlas=atlas,
@@ -211,12 +209,10 @@ class LocalDoor(Door):
         registry.get(self._backends.tables, atlas)
         table = f"{atlas}/{MEASUREMENTS.name}"
         columns = ["dataset_id", "sample_id", "feature_id", "name", "value"]
-        schema = MEASUREMENTS.schema()
-        if self._backends.tables.version(table) is None:
-            return schema.empty_table().select(columns)
+        pinned = Pinned(self._backends.tables)
         symbols, _ = knowledge.genes(self._backends.ontologies).resolve([gene])
         for where in ({"name": sorted({gene, *filter(None, symbols)})}, {"feature_id": [gene]}):
-            rows = self._backends.tables.read(table, columns=columns, where=where)
+            rows = pinned.read(table, MEASUREMENTS, columns, where)
             if rows.num_rows:
                 break
         return rows.sort_by([("dataset_id", "ascending"), ("sample_id", "ascending")])

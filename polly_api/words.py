@@ -6,6 +6,7 @@ Add a name when a client needs it. Keep out: anything that does work.
 
 from __future__ import annotations
 
+from polly_assets.ingest.given import collect
 from polly_resources.errors import (
     BadInput,
     BadQuery,
@@ -58,6 +59,7 @@ __all__ = [
     "Settings",
     "Transient",
     "Unavailable",
+    "collect",
     "environment",
     "load",
 ]

@@ -33,9 +33,10 @@ from polly_api.words import (
     SearchAnswer,
     SearchRequest,
     Unavailable,
+    collect,
 )
 from polly_client.files import replacing
-from polly_client.upload import multipart, named_files
+from polly_client.upload import multipart
 
 ARROW = "application/vnd.apache.arrow.stream"
 CONNECT_SECONDS = 10.0
@@ -86,7 +87,7 @@ class HttpDoor(Door):
         self, paths: Sequence[Path], atlas: str, *, priority: Priority = Priority.MEDIUM
     ) -> list[Job]:
         """See `Door.submit`. The files are sent to the server."""
-        kind, body = multipart(named_files(paths))
+        kind, body = multipart(collect(paths))
         return self._read(
             JOBS,
             "POST",

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,7 +17,8 @@ from pathlib import Path
 from polly_assets.atlases import Atlas
 from polly_assets.ingest.formats.registry import SourceGroup, group_sources
 from polly_assets.ingest.formats.text import dataset_id_from_name
-from polly_resources.errors import BadInput, Conflict, NotFound
+from polly_assets.ingest.given import collect
+from polly_resources.errors import BadInput, NotFound
 from polly_resources.jobs.base import JobLedger
 from polly_resources.objects.base import ObjectInfo, ObjectStore
 from polly_resources.records import JobAction, JobFilter, JobRequest, Priority
@@ -47,42 +47,6 @@ class Landed:
 def prefix(atlas: str) -> str:
     """The landing folder of an atlas."""
     return f"{ROOT}{atlas}/"
-
-
-def collect(paths: Sequence[Path]) -> dict[str, Path]:
-    """Relative landing name -> file, for files and folders given by a user.
-
-    A file keeps its name, a folder's files their path below it; a file given twice lands
-    once, under the longer name. Raises NotFound for a path that does not exist and Conflict
-    where two files would land under one name.
-    """
-    names: dict[Path, str] = {}
-    for path in paths:
-        for name, file in _files(path):
-            place = Path(os.path.abspath(file))  # noqa: PTH100 - links stay what they are
-            names[place] = max(names.get(place, ""), name, key=len)
-    found: dict[str, Path] = {}
-    for file, name in names.items():
-        if name in found:
-            raise Conflict(
-                "same_name",
-                f"{file} and {found[name]} would both land as {name}",
-                file=str(file),
-                hint="ingest their parent folder instead, so that their paths differ",
-            )
-        found[name] = file
-    return found
-
-
-def _files(path: Path) -> Iterator[tuple[str, Path]]:
-    if path.is_file():
-        yield path.name, path
-    elif path.is_dir():
-        for file in sorted(path.rglob("*")):
-            if file.is_file():
-                yield file.relative_to(path).as_posix(), file
-    else:
-        raise NotFound("no_such_file", "no file or folder of this name", file=str(path))
 
 
 def land(

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from polly_assets.ingest import landing
+from polly_assets.ingest.given import collect
 from polly_resources.errors import BadInput, Conflict, NotFound
 from polly_resources.records import JobAction, JobRequest, JobStatus
 from tests.assets.instance import gct
@@ -30,28 +31,28 @@ def landed_path(instance, name):
 class TestCollect:
     def test_files_keep_their_names_and_folders_their_paths(self, write):
         one, two = write("a.gct"), write("folder/sub/b.gct")
-        assert landing.collect([one, two.parents[1]]) == {"a.gct": one, "sub/b.gct": two}
+        assert collect([one, two.parents[1]]) == {"a.gct": one, "sub/b.gct": two}
 
     def test_one_name_from_two_folders(self, write):
         with pytest.raises(Conflict) as caught:
-            landing.collect([write("x/a.gct"), write("y/a.gct", "other")])
+            collect([write("x/a.gct"), write("y/a.gct", "other")])
         assert caught.value.code == "same_name" and "parent folder" in caught.value.hint
 
     @pytest.mark.parametrize("folder_first", [True, False])
     def test_a_file_given_twice_lands_once(self, write, folder_first):
         file = write("folder/sub/a.gct")
         paths = [file.parents[1], file, file.parent / ".." / "sub" / "a.gct"]
-        found = landing.collect(paths if folder_first else paths[::-1])
+        found = collect(paths if folder_first else paths[::-1])
         assert list(found) == ["sub/a.gct"]
 
     def test_links_are_files_of_their_own(self, write):
         file = write("folder/a.gct")
         (file.parent / "b.gct").symlink_to(file)
-        assert set(landing.collect([file.parent])) == {"a.gct", "b.gct"}
+        assert set(collect([file.parent])) == {"a.gct", "b.gct"}
 
     def test_what_does_not_exist(self, tmp_path):
         with pytest.raises(NotFound) as caught:
-            landing.collect([tmp_path / "none"])
+            collect([tmp_path / "none"])
         assert caught.value.code == "no_such_file" and caught.value.file
 
 

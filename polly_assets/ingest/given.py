@@ -1,0 +1,49 @@
+"""The files that a user gave, under the names that they land by.
+
+Owns the naming rule, which the local door and the client that uploads share. Light to import.
+Keep out: which files are data, and where they land.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from polly_resources.errors import Conflict, NotFound
+
+
+def collect(paths: Sequence[Path]) -> dict[str, Path]:
+    """Relative landing name -> file, for files and folders given by a user.
+
+    A file keeps its name, a folder's files their path below it; a file given twice lands
+    once, under the longer name. Raises NotFound for a path that does not exist and Conflict
+    where two files would land under one name.
+    """
+    names: dict[Path, str] = {}
+    for path in paths:
+        for name, file in _files(path):
+            place = Path(os.path.abspath(file))  # noqa: PTH100 - links stay what they are
+            names[place] = max(names.get(place, ""), name, key=len)
+    found: dict[str, Path] = {}
+    for file, name in names.items():
+        if name in found:
+            raise Conflict(
+                "same_name",
+                f"{file} and {found[name]} would both land as {name}",
+                file=str(file),
+                hint="ingest their parent folder instead, so that their paths differ",
+            )
+        found[name] = file
+    return found
+
+
+def _files(path: Path) -> Iterator[tuple[str, Path]]:
+    if path.is_file():
+        yield path.name, path
+    elif path.is_dir():
+        for file in sorted(path.rglob("*")):
+            if file.is_file():
+                yield file.relative_to(path).as_posix(), file
+    else:
+        raise NotFound("no_such_file", "no file or folder of this name", file=str(path))
