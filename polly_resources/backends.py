@@ -12,10 +12,12 @@ import importlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from polly_resources.addresses import insert_password
 from polly_resources.errors import Misconfigured
-from polly_resources.settings import Settings
+from polly_resources.settings import Settings, password
 
 if TYPE_CHECKING:
+    from polly_resources.events.base import EventSource
     from polly_resources.jobs.base import JobLedger
     from polly_resources.objects.base import ObjectStore
     from polly_resources.ontologies.base import OntologySource
@@ -33,12 +35,27 @@ class Backend:
 
 
 BACKENDS: dict[tuple[str, str], Backend] = {
+    ("events", "listing"): Backend("polly_resources.events.listing:ListingEvents"),
+    ("events", "sqs"): Backend("polly_resources.events.sqs:SqsEvents", "aws"),
+    ("jobs", "dynamodb"): Backend("polly_resources.jobs.dynamodb:DynamoLedger", "aws"),
+    ("jobs", "postgresql"): Backend("polly_resources.jobs.sql:SqlLedger", "servers"),
     ("jobs", "sqlite"): Backend("polly_resources.jobs.sql:SqlLedger"),
     ("objects", "file"): Backend("polly_resources.objects.files:FileStore"),
+    ("objects", "s3"): Backend("polly_resources.objects.s3:S3Store", "aws"),
     ("ontologies", "packages"): Backend("polly_resources.ontologies.packages:PackageOntologies"),
+    ("query", "athena"): Backend("polly_resources.query.athena:AthenaEngine", "aws"),
     ("query", "duckdb"): Backend("polly_resources.query.duckdb:DuckDBEngine"),
+    ("query", "trino"): Backend("polly_resources.query.trino:TrinoEngine", "servers"),
+    ("query", "trino+https"): Backend("polly_resources.query.trino:TrinoEngine", "servers"),
+    ("search", "opensearch"): Backend(
+        "polly_resources.search.opensearch:OpenSearchIndex", "servers"
+    ),
+    ("search", "opensearch+https"): Backend(
+        "polly_resources.search.opensearch:OpenSearchIndex", "servers"
+    ),
     ("search", "tantivy"): Backend("polly_resources.search.tantivy:TantivyIndex"),
     ("tables", "delta"): Backend("polly_resources.tables.delta:DeltaStore"),
+    ("tables", "delta+s3"): Backend("polly_resources.tables.delta:DeltaStore"),
 }
 
 
@@ -46,8 +63,15 @@ BACKENDS: dict[tuple[str, str], Backend] = {
 def open_backend(capability: str, address: str) -> object:
     """The backend that serves the address, constructed with it; one per process.
 
-    Raises Misconfigured where the scheme is unknown or its library is missing.
+    Raises Misconfigured without an address, where its scheme is unknown, or where its
+    library is missing.
     """
+    if not address:
+        raise Misconfigured(
+            "missing_address",
+            f"the profile does not know where {capability} are",
+            hint=f"set POLLY_{capability.upper()}; docs/settings.md has examples",
+        )
     scheme = address.partition("://")[0]
     backend = BACKENDS.get((capability, scheme))
     if backend is None:
@@ -63,7 +87,7 @@ def open_backend(capability: str, address: str) -> object:
     except ImportError as error:
         hint = f"pip install 'polly-open[{backend.extra}]'" if backend.extra else "reinstall"
         raise Misconfigured("missing_package", f"{scheme} needs {error.name}", hint=hint) from error
-    return cast(object, cls(address))
+    return cast(object, cls(insert_password(address, password(capability))))
 
 
 class Backends:
@@ -71,6 +95,11 @@ class Backends:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+
+    @property
+    def events(self) -> EventSource:
+        """What tells of landed objects."""
+        return cast("EventSource", open_backend("events", self.settings.events))
 
     @property
     def jobs(self) -> JobLedger:

@@ -224,6 +224,15 @@ class SearchHit:
 
 
 @dataclass(frozen=True, slots=True)
+class IndexEntry:
+    """What the search index holds of one dataset: its title and the values of its facets."""
+
+    dataset_id: str
+    title: str
+    facets: Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
 class SearchAnswer:
     """Hits on one page, the total count, and value counts per requested facet."""
 

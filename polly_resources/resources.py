@@ -13,12 +13,34 @@ import dagster as dg
 from pydantic import Field
 
 from polly_resources.backends import open_backend
+from polly_resources.events.base import EventSource
 from polly_resources.jobs.base import JobLedger
 from polly_resources.objects.base import ObjectStore
 from polly_resources.ontologies.base import OntologySource
+from polly_resources.query.base import QueryEngine
 from polly_resources.search.base import SearchIndex
 from polly_resources.settings import Settings
 from polly_resources.tables.base import TableStore
+
+
+class EventsResource(dg.ConfigurableResource[EventSource]):
+    """What tells of landed objects."""
+
+    address: str = Field(description="Where events come from: listing:// or sqs://QUEUE")
+
+    def open(self) -> EventSource:
+        """The source at the address."""
+        return cast(EventSource, open_backend("events", self.address))
+
+
+class QueryResource(dg.ConfigurableResource[QueryEngine]):
+    """The SQL engine."""
+
+    address: str = Field(description="The SQL engine, such as duckdb:// or trino://HOST:PORT/lake")
+
+    def open(self) -> QueryEngine:
+        """The engine at the address."""
+        return cast(QueryEngine, open_backend("query", self.address))
 
 
 class JobsResource(dg.ConfigurableResource[JobLedger]):
@@ -88,9 +110,11 @@ class LimitsResource(dg.ConfigurableResource[None]):
 def from_settings(settings: Settings) -> dict[str, Any]:
     """Every resource by name, as the settings say."""
     return {
+        "events": EventsResource(address=settings.events),
         "jobs": JobsResource(address=settings.jobs),
         "objects": ObjectsResource(address=settings.objects),
         "tables": TablesResource(address=settings.tables),
+        "query": QueryResource(address=settings.query),
         "search": SearchResource(address=settings.search),
         "ontologies": OntologiesResource(address=settings.ontologies),
         "limits": LimitsResource(

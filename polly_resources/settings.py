@@ -14,12 +14,23 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from polly_resources.addresses import strip_password
 from polly_resources.errors import Misconfigured
 
-CAPABILITIES = ("jobs", "objects", "ontologies", "query", "search", "tables")
+CAPABILITIES = ("events", "jobs", "objects", "ontologies", "query", "search", "tables")
 
 PROFILES: Mapping[str, Mapping[str, str]] = {
+    "aws": {
+        "events": "",
+        "jobs": "dynamodb://polly-jobs",
+        "objects": "",
+        "ontologies": "packages://{cache}/ontologies",
+        "query": "",
+        "search": "",
+        "tables": "",
+    },
     "local": {
+        "events": "listing://",
         "jobs": "sqlite:///{home}/jobs.db",
         "objects": "file://{home}/objects",
         "ontologies": "packages://{cache}/ontologies",
@@ -27,7 +38,17 @@ PROFILES: Mapping[str, Mapping[str, str]] = {
         "search": "tantivy://{home}/search",
         "tables": "delta://{home}/tables",
     },
+    "servers": {
+        "events": "listing://",
+        "jobs": "postgresql://polly@127.0.0.1:5432/polly",
+        "objects": "s3://polly?endpoint=http://127.0.0.1:8333",
+        "ontologies": "packages://{cache}/ontologies",
+        "query": "trino://polly@127.0.0.1:8080/lake",
+        "search": "opensearch://127.0.0.1:9200",
+        "tables": "delta+s3://polly/tables?endpoint=http://127.0.0.1:8333",
+    },
 }
+"""The address of each capability; '' where a profile cannot know it and a variable must say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +66,7 @@ class Settings:
     home: Path
     cache: Path
     profile: str
+    events: str
     jobs: str
     objects: str
     ontologies: str
@@ -94,13 +116,28 @@ def load(
         raw = env.get(f"POLLY_{field.name.upper()}")
         if field.name in values or not raw:
             continue
-        values[field.name] = _parse(field.name, raw, type(field.default))
+        values[field.name] = (
+            strip_password(raw)[0]
+            if field.name in CAPABILITIES
+            else _parse(field.name, raw, type(field.default))
+        )
     for capability in CAPABILITIES:
         values.setdefault(
             capability,
             PROFILES[name][capability].format(home=quote(str(root)), cache=quote(str(cache))),
         )
     return Settings(**values)
+
+
+def password(capability: str, environ: Mapping[str, str] | None = None) -> str:
+    """The password for the user in a capability's address, '' where none is set.
+
+    From `POLLY_<CAPABILITY>_PASSWORD`, or from the address in `POLLY_<CAPABILITY>`. It is in
+    no `Settings`, so that nothing which shows settings can show it.
+    """
+    env = os.environ if environ is None else environ
+    name = f"POLLY_{capability.upper()}"
+    return env.get(f"{name}_PASSWORD") or strip_password(env.get(name, ""))[1]
 
 
 def environment(settings: Settings, environ: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -9,6 +9,11 @@ lock() {
         --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-build-options \
         --custom-compile-command "make lock" --output-file "$out" "$@"
 }
-lock requirements/runtime.txt --extra ui --extra anndata --extra dg
+lock requirements/runtime.txt --extra ui --extra anndata --extra dg --extra aws --extra servers
 lock requirements/dev.txt --constraint requirements/runtime.txt \
-    --extra ui --extra anndata --extra dg --extra dev
+    --extra ui --extra anndata --extra dg --extra aws --extra servers --extra dev
+
+# The servers of tests and development have environments of their own.
+uv pip compile requirements/servers.in --universal --python-version 3.11 --upgrade --quiet \
+    --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-build-options \
+    --custom-compile-command "make lock" --output-file requirements/servers.txt

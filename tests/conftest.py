@@ -12,6 +12,8 @@ from polly_resources.settings import Settings, load
 # The suites of contracts are imported, not collected: let their failures show values too.
 pytest.register_assert_rewrite("tests.contracts")
 
+pytest_plugins = ["tests.servers.pool"]
+
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:

@@ -8,7 +8,7 @@ Keep out: authorisation, name resolution and the user's dialect.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -19,14 +19,16 @@ from polly_resources.tables.base import TableFiles
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """What a table name of the statement stands for: pinned files, or rows in memory.
+    """What a table name of the statement stands for: pinned files, rows in memory, or an index.
 
-    `schema` is the declared Arrow schema; it is what an empty table looks like.
+    `schema` is the declared Arrow schema; it is what an empty table looks like. `index` is
+    the atlas whose search index an engine that `federates` shall read.
     """
 
     schema: pa.Schema
     files: TableFiles | None = None
     rows: pa.Table | None = None
+    index: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,17 @@ class QueryEngine(ABC):
         Raises BadQuery where the engine refuses the statement, Unavailable where it
         does not answer.
         """
+
+    @abstractmethod
+    def publish(self, tables: Sequence[TableFiles]) -> None:
+        """Make tables known to the engine under their names; known ones are left as they are.
+
+        An engine that is handed its files has nothing to do.
+        """
+
+    @abstractmethod
+    def federates(self, search: str) -> bool:
+        """Whether the engine itself can read the search index at this address."""
 
     @abstractmethod
     def version(self) -> str:

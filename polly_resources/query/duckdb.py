@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from polly_resources.errors import BadQuery, Misconfigured
 from polly_resources.query import duckdb_errors, duckdb_trino, duckdb_views
 from polly_resources.query.base import QueryEngine, Relation, Statement
 from polly_resources.query.duckdb_macros import MACROS
+from polly_resources.tables.base import TableFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,13 @@ class DuckDBEngine(QueryEngine):
         except duckdb.Error as error:
             names = (n for r in statement.relations.values() for n in r.schema.names)
             raise duckdb_errors.translate(str(error), names) from error
+
+    def publish(self, tables: Sequence[TableFiles]) -> None:
+        """See `QueryEngine.publish`: statements bring their files."""
+
+    def federates(self, search: str) -> bool:
+        """See `QueryEngine.federates`: the engine opens no network."""
+        return False
 
     def version(self) -> str:
         """The engine's name and version."""

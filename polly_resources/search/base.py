@@ -7,9 +7,9 @@ Keep out: which fields a dataset has; documents arrive ready made.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from polly_resources.records import SearchAnswer, SearchDocument, SearchRequest
+from polly_resources.records import IndexEntry, SearchAnswer, SearchDocument, SearchRequest
 
 
 class SearchIndex(ABC):
@@ -40,6 +40,10 @@ class SearchIndex(ABC):
         fields. An excluded piece that separators split, `-IL-6`, is excluded as a phrase.
         A filter without values matches nothing. Facet counts are over all hits, not the page.
         """
+
+    @abstractmethod
+    def scan(self, atlas: str) -> Iterator[IndexEntry]:
+        """Every dataset of the index as it was when the first was asked for, in no order."""
 
     @abstractmethod
     def count(self, atlas: str) -> int:

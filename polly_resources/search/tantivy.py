@@ -22,7 +22,13 @@ import tantivy
 import tenacity
 
 from polly_resources.errors import BadInput, BadQuery, Misconfigured, Unavailable
-from polly_resources.records import SearchAnswer, SearchDocument, SearchHit, SearchRequest
+from polly_resources.records import (
+    IndexEntry,
+    SearchAnswer,
+    SearchDocument,
+    SearchHit,
+    SearchRequest,
+)
 from polly_resources.search import tantivy_schema
 from polly_resources.search.base import SearchIndex
 
@@ -115,6 +121,17 @@ class TantivyIndex(SearchIndex):
             raise BadQuery("bad_text", f"the search is not Unicode text: {error}") from error
         with _damage(self._root / atlas):
             return _answer(reader.searcher, query, request)
+
+    def scan(self, atlas: str) -> Iterator[IndexEntry]:
+        """See `SearchIndex.scan`."""
+        reader = self._reader(atlas)
+        if reader is None or not reader.searcher.num_docs:
+            return
+        with _damage(self._root / atlas):
+            query = tantivy.Query.all_query()
+            found: Any = reader.searcher.search(query, reader.searcher.num_docs, count=False)
+            for _, address in found.hits:
+                yield tantivy_schema.entry(reader.searcher.doc(address))
 
     def count(self, atlas: str) -> int:
         """See `SearchIndex.count`."""

@@ -17,7 +17,7 @@ import tantivy
 from tantivy import Occur, Query
 
 from polly_resources.errors import BadInput, BadQuery
-from polly_resources.records import SearchDocument, SearchRequest
+from polly_resources.records import IndexEntry, SearchDocument, SearchRequest
 from polly_resources.search.text import normalise, parse
 
 MAX_WORDS = 1000
@@ -37,6 +37,7 @@ def schema() -> tantivy.Schema:
     builder.add_text_field("words", tokenizer_name="words")
     builder.add_json_field("facets", fast=True, tokenizer_name="raw", index_option="basic")
     builder.add_bytes_field("stored", stored=True)
+    builder.add_bytes_field("entry", stored=True)
     return builder.build()
 
 
@@ -67,6 +68,8 @@ def document(source: SearchDocument) -> tantivy.Document:
     }
     made.add_json("facets", facets)
     made.add_bytes("stored", _encode(source))
+    entry = {"title": source.title, "facets": {k: list(v) for k, v in source.facets.items()}}
+    made.add_bytes("entry", json.dumps(entry, ensure_ascii=False).encode())
     return made
 
 
@@ -134,6 +137,12 @@ def stored(found: tantivy.Document) -> tuple[str, Mapping[str, Any]]:
     """The dataset id and the stored fields of a hit."""
     fields: dict[str, Any] = found.to_dict()
     return fields["dataset_id"][0], json.loads(bytes(fields["stored"][0]))
+
+
+def entry(found: tantivy.Document) -> IndexEntry:
+    """What the index holds of a dataset."""
+    fields: dict[str, Any] = found.to_dict()
+    return IndexEntry(fields["dataset_id"][0], **json.loads(bytes(fields["entry"][0])))
 
 
 def _text(schema: tantivy.Schema, field: str, tokens: tuple[str, ...]) -> Query:

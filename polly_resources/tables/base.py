@@ -51,13 +51,15 @@ class TableSpec:
 class TableFiles:
     """A table pinned to one version: the data files that hold it, as absolute addresses.
 
-    `rows` is the number of rows in these files.
+    `rows` is the number of rows in these files; `location` is the address of the table's
+    folder, by which an engine beside the store finds it.
     """
 
     table: str
     version: int
     files: tuple[str, ...]
     rows: int
+    location: str = ""
 
 
 Where = Mapping[str, Sequence[Any]]

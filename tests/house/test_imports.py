@@ -26,14 +26,28 @@ DAGSTER_FILES = {
 }
 
 ONLY_HERE = {
+    "boto3": ("polly_resources/aws.py",),
+    "botocore": (
+        "polly_resources/aws.py",
+        "polly_resources/events/sqs",
+        "polly_resources/jobs/dynamodb",
+        "polly_resources/objects/s3",
+        "polly_resources/query/athena",
+        "polly_resources/query/glue",
+        "polly_resources/search/opensearch",
+        "polly_resources/tables/delta",
+    ),
     "deltalake": ("polly_resources/tables/delta",),
     "duckdb": ("polly_resources/query/duckdb",),
     "fastapi": ("polly_api/http/", "polly_client/cli/servers.py"),
     "fastapi_offline": ("polly_api/http/",),
     "httpx": ("polly_client/http.py",),
+    "opensearchpy": ("polly_resources/search/opensearch",),
+    "psycopg": ("polly_resources/jobs/sql",),
     "sqlalchemy": ("polly_resources/jobs/sql",),
     "starlette": ("polly_api/http/",),
     "tantivy": ("polly_resources/search/tantivy",),
+    "trino": ("polly_resources/query/trino",),
     "typer": ("polly_client/cli/",),
     "uvicorn": ("polly_client/cli/servers.py",),
 }
@@ -41,8 +55,12 @@ ONLY_HERE = {
 
 HEAVY = ("anndata", "dagster", "duckdb", "fastapi", "h5py", "numpy", "pandas", "polars", "pyarrow")
 
-NAMES = {"python_multipart": "python-multipart", "marisa_trie": "marisa-trie"}
-BROUGHT = {"starlette": "fastapi"}
+NAMES = {
+    "opensearchpy": "opensearch-py",
+    "python_multipart": "python-multipart",
+    "marisa_trie": "marisa-trie",
+}
+BROUGHT = {"botocore": "boto3", "starlette": "fastapi"}
 """Libraries that another one is made of and brings along."""
 
 

@@ -1,0 +1,1 @@
+"""Events of the landing area. The contract is in `base`; one file per backend."""
