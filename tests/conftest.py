@@ -12,7 +12,7 @@ from polly_resources.settings import Settings, load
 # The suites of contracts are imported, not collected: let their failures show values too.
 pytest.register_assert_rewrite("tests.contracts")
 
-pytest_plugins = ["tests.servers.pool"]
+pytest_plugins = ["tests.contracts.gaps", "tests.servers.pool"]
 
 
 @pytest.fixture(scope="session")

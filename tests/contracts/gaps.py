@@ -1,0 +1,115 @@
+"""Gaps: tests of a contract that one backend does not pass, each with its reason.
+
+A suite's subclass says `GAPS = {"test_name": never("why")}`. `never` is a test that makes no
+sense for the backend and does not run; `notyet` is one that we owe: it runs, and must fail.
+Owns the markers and the record of outcomes, from which the docs make their table of backends.
+Keep out: the suites.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SUITES = "tests.contracts."
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Why a backend does not pass a test; `kind` is never or notyet."""
+
+    kind: str
+    reason: str
+
+
+def never(reason: str) -> Gap:
+    """The backend cannot, and shall not."""
+    return Gap("never", reason)
+
+
+def notyet(reason: str) -> Gap:
+    """We owe it."""
+    return Gap("notyet", reason)
+
+
+def suite_of(kind: type | None) -> str:
+    """The capability whose contract a test class takes part in, '' for none."""
+    for base in kind.__mro__ if kind else ():
+        if base.__module__.startswith(SUITES):
+            return base.__module__.removeprefix(SUITES).partition("_")[0]
+    return ""
+
+
+def label_of(kind: type) -> str:
+    """The backend that a class tests, with the server behind it: its BACKEND, or its name."""
+    return str(getattr(kind, "BACKEND", kind.__name__.removeprefix("Test")))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what never passes, and expect what does not pass yet to fail."""
+    out = []
+    for item in items:
+        gap = _gap(item)
+        if gap is not None and gap.kind == "never":
+            out.append(item)
+        elif gap is not None:
+            item.add_marker(pytest.mark.xfail(strict=True, reason=gap.reason))
+    if out:
+        config.hook.pytest_deselected(items=out)
+        items[:] = [item for item in items if item not in out]
+
+
+def _gap(item: pytest.Item) -> Gap | None:
+    if not isinstance(item, pytest.Function) or item.cls is None:
+        return None
+    gaps: Mapping[str, Gap] = getattr(item.cls, "GAPS", {})
+    return gaps.get(item.originalname or item.name)
+
+
+class Outcomes:
+    """What became of each backend's contract tests in this session, written as JSON."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Iterator[None]:
+        """Note the outcome of a test of a contract."""
+        report: Any = yield
+        kind = getattr(item, "cls", None)
+        suite = suite_of(kind)
+        if suite and kind is not None and (report.when == "call" or report.failed):
+            seen = self._seen[suite].setdefault(
+                label_of(kind),
+                {"passed": 0, "failed": [], "gaps": gaps_of(kind)},
+            )
+            if report.passed or hasattr(report, "wasxfail"):
+                seen["passed"] += 1
+            elif report.failed:
+                seen["failed"].append(item.name)
+        return report
+
+    def pytest_sessionfinish(self) -> None:
+        """Write what was seen."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.write_text(json.dumps(self._seen, indent=2, sort_keys=True))
+
+
+def gaps_of(kind: type) -> dict[str, list[str]]:
+    """The gaps of a class as JSON: test name to kind and reason."""
+    gaps: Mapping[str, Gap] = getattr(kind, "GAPS", {})
+    return {name: [gap.kind, gap.reason] for name, gap in gaps.items()}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Record outcomes where `POLLY_OUTCOMES` names a file."""
+    if path := os.environ.get("POLLY_OUTCOMES"):
+        config.pluginmanager.register(Outcomes(Path(path)), "polly-outcomes")
