@@ -3,6 +3,7 @@
 
 SHELL := /bin/sh
 PYTHON ?= python3
+PROFILE ?= servers
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -19,10 +20,10 @@ define install_demo_data
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-servers check setup up bench lock graph docs clean
+.PHONY: help demo test test-servers up-servers down-servers demo-servers check setup up bench lock graph docs clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(RUN_STAMP) ## Ingest example files (or DATA=FOLDER) into the atlas `demo` and ask it questions
 	@$(BIN)/python scripts/demo.py --home $(DEMO_HOME) $(if $(DATA),--data "$(DATA)")
@@ -32,6 +33,16 @@ test: $(DEV_STAMP) ## Run all tests (ARGS="tests/house -x" for some)
 
 test-servers: $(DEV_STAMP) ## Install and start the real servers, and run the tests that need them
 	@$(BIN)/python -m pytest -m servers $(ARGS)
+
+up-servers: $(DEV_STAMP) ## Install and start the servers of PROFILE=servers|aws; writes .servers/PROFILE.env
+	@$(BIN)/python -m tests.servers.stack up $(PROFILE)
+
+down-servers: ## Stop the servers of every profile, and remove their data
+	@for profile in servers aws; do $(BIN)/python -m tests.servers.stack down $$profile; done
+
+demo-servers: up-servers ## The demo on the servers of PROFILE=servers|aws
+	@set -a; . .servers/$(PROFILE).env; \
+	  $(BIN)/python scripts/demo.py --home .polly-demo-$(PROFILE) $(if $(DATA),--data "$(DATA)")
 
 check: $(DEV_STAMP) ## Lint, format, types, import rules, docs
 	$(BIN)/ruff check .

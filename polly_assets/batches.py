@@ -63,7 +63,7 @@ def new_batch_id() -> str:
 def owner() -> str:
     """Who holds a claim: host, process id and that process's start time."""
     pid = os.getpid()
-    return f"{socket.gethostname()}:{pid}:{_started(pid)}"
+    return f"{socket.gethostname()}:{pid}:{started(pid)}"
 
 
 def is_dead(name: str | None) -> bool:
@@ -71,10 +71,11 @@ def is_dead(name: str | None) -> bool:
     parts = (name or "").split(":")
     if len(parts) != 3 or parts[0] != socket.gethostname() or not parts[1].isdigit():
         return False
-    return _started(int(parts[1])) != parts[2]
+    return started(int(parts[1])) != parts[2]
 
 
-def _started(pid: int) -> str:
+def started(pid: int) -> str:
+    """When a process of this machine began, as the kernel counts; '' where it does not run."""
     try:
         facts = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return "" if facts[0] in _ENDED else facts[19]
