@@ -165,8 +165,8 @@ class Faulty:
         given = {**headers, "Content-Length": str(len(body)), "Connection": "close"}
         lines += [f"{name}: {value}" for name, value in given.items()]
         head = "\r\n".join([*lines, "", ""]).encode()
-        client.sendall(head if method == "HEAD" else head + body)
         self.answered += 1
+        client.sendall(head if method == "HEAD" else head + body)
         client.shutdown(socket.SHUT_WR)
         while client.recv(_CHUNK):  # closing on unread bytes would reset, and lose the answer
             pass

@@ -48,7 +48,7 @@ def proxy(server):
 
 @pytest.fixture
 def client(proxy):
-    with httpx.Client(base_url=f"http://{HOST}:{proxy.port}", timeout=0.3) as client:
+    with httpx.Client(base_url=f"http://{HOST}:{proxy.port}", timeout=0.5) as client:
         yield client
 
 
