@@ -22,7 +22,9 @@ from polly_assets.automation import INGEST, ONTOLOGIES
 from polly_assets.definitions import build
 from polly_assets.partitions import BATCH_TAG, SHARD_PARTITIONS, SHARD_TAG
 from polly_resources.backends import Backends
-from polly_resources.errors import Misconfigured, NotFound
+from polly_resources.errors import Misconfigured, NotFound, PollyError
+from polly_resources.jobs.base import JobLedger
+from polly_resources.patience import patient
 from polly_resources.records import Job, JobFilter, JobStatus
 from polly_resources.settings import Settings
 
@@ -73,10 +75,10 @@ def process(
     Jobs that another worker holds are waited for. Jobs are the caller's in the sense that
     only they are claimed here, whatever else is queued.
     """
-    ledger = backends.jobs
-    with _watching(backends, job_ids, on_change):
+    ledger = patient(backends.jobs, backends.settings.patience_seconds)
+    with _watching(ledger, job_ids, on_change):
         while True:
-            jobs = family(backends, job_ids)
+            jobs = family(ledger, job_ids)
             if not any(job.status in PENDING for job in jobs):
                 return jobs
             batches.release_dead(ledger)
@@ -93,16 +95,16 @@ def process(
                 LOG.warning("batch %s failed, its jobs are tried again: %s", batch_id, error)
 
 
-def family(backends: Backends, job_ids: Sequence[str]) -> list[Job]:
+def family(ledger: JobLedger, job_ids: Sequence[str]) -> list[Job]:
     """The jobs, and those of further datasets found in the same files. Raises NotFound."""
-    jobs = backends.jobs.find(JobFilter(job_ids=list(job_ids), limit=1_000_000))
+    jobs = ledger.find(JobFilter(job_ids=list(job_ids), limit=1_000_000))
     unknown = set(job_ids) - {job.job_id for job in jobs}
     if unknown:
         raise NotFound("unknown_job", f"no such job: {', '.join(sorted(unknown))}")
     files = {(job.batch_id, job.source) for job in jobs if job.batch_id}
     found = {job.job_id: job for job in jobs}
     for batch_id in sorted({str(batch_id) for batch_id, _ in files}):
-        for job in backends.jobs.find(JobFilter(batch_id=batch_id, limit=1_000_000)):
+        for job in ledger.find(JobFilter(batch_id=batch_id, limit=1_000_000)):
             if (job.batch_id, job.source) in files:
                 found.setdefault(job.job_id, job)
     return [found[job_id] for job_id in sorted(found)]
@@ -148,7 +150,7 @@ def _instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
 
 @contextmanager
 def _watching(
-    backends: Backends, job_ids: Sequence[str], on_change: OnChange | None
+    ledger: JobLedger, job_ids: Sequence[str], on_change: OnChange | None
 ) -> Iterator[None]:
     """Call `on_change` from a thread whenever a job's status or stage has changed."""
     if on_change is None:
@@ -160,7 +162,11 @@ def _watching(
         before: list[Job] = []
         while True:
             last = stop.wait(POLL_SECONDS)
-            jobs = family(backends, job_ids)
+            try:
+                jobs = family(ledger, job_ids)
+            except PollyError as error:
+                LOG.warning("the progress of the jobs is not known: %s", error)
+                return
             if jobs != before:
                 on_change(jobs)
                 before = jobs

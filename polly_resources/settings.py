@@ -57,7 +57,8 @@ class Settings:
 
     `home` is the instance; `cache` holds what can be made again and instances may share:
     converted ontologies and compiled models.
-    `lease_seconds` is how long a claim holds without renewal; `batch_bytes` and
+    `lease_seconds` is how long a claim holds without renewal; `patience_seconds` is how long
+    the pipeline waits for a store that is away; `batch_bytes` and
     `batch_jobs` close a batch; `workers` is the number of files read at once;
     `max_rows` caps the rows an SQL answer may have. `url` names a server to ask instead
     of working in this process; `api_key` is what that server, or ours, demands.
@@ -79,6 +80,7 @@ class Settings:
     api_key: str | None = None
     url: str | None = None
     lease_seconds: float = 60.0
+    patience_seconds: float = 120.0
     batch_bytes: int = 1_000_000_000
     batch_jobs: int = 200
     workers: int = 2

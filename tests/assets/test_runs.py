@@ -115,7 +115,7 @@ class TestProcess:
     def test_a_family(self, instance, write):
         text = BROKEN_GCT
         (job,) = instance.submit(write("a.gct", text))
-        assert runs.family(instance.backends, [job.job_id]) == [job]
+        assert runs.family(instance.ledger, [job.job_id]) == [job]
 
 
 class TestHome:
