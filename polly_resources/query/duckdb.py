@@ -20,7 +20,7 @@ import duckdb
 import pyarrow as pa
 
 from polly_resources.errors import BadQuery, Misconfigured
-from polly_resources.query import duckdb_errors, duckdb_trino, duckdb_views
+from polly_resources.query import duckdb_errors, duckdb_trino, duckdb_views, results
 from polly_resources.query.base import QueryEngine, Relation, Statement
 from polly_resources.query.duckdb_macros import MACROS
 from polly_resources.tables.base import TableFiles
@@ -198,7 +198,7 @@ def _finish(table: pa.Table, kinds: list[str]) -> pa.Table:
             raise BadQuery(
                 "out_of_range", "a sum does not fit in BIGINT", hint="sum it as DOUBLE"
             ) from None
-    return pa.table(columns, names=duckdb_trino.result_names(table.column_names))
+    return pa.table(columns, names=results.result_names(table.column_names))
 
 
 def _connect(limits: Limits, folders: frozenset[str]) -> _Instance:

@@ -10,16 +10,16 @@ Keep out: connections, and whether a statement is allowed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from sqlglot import exp
 
+from polly_resources.query import results
 from polly_resources.query.base import Statement
 from polly_resources.query.duckdb_lambdas import LAMBDAS, reduce
 from polly_resources.query.duckdb_rules import Rule, call, macro, pair, struct
 from polly_resources.query.duckdb_shapes import Shapes
 
-_UNNAMED = "polly unnamed"
 _FIELDS = {
     "DAY_OF_MONTH": "DAY",
     "DAY_OF_WEEK": "ISODOW",
@@ -37,54 +37,12 @@ def translate(statement: Statement, max_rows: int | None = None) -> str:
     """The statement as DuckDB SQL, limited to `max_rows` rows."""
     tree = statement.tree.copy()
     shapes = Shapes(statement.relations.values(), tree)
-    _name_columns(tree)
+    results.shape(tree, max_rows)
     for node in reversed(list(tree.walk(bfs=False))):
         new = _rewrite(node, shapes)
         if new is not node:
             node.replace(new)
-    if max_rows is not None:
-        _limit(tree, max_rows)
     return tree.sql("duckdb", identify=True, comments=False, copy=False)
-
-
-def result_names(names: Sequence[str]) -> list[str]:
-    """Names of the result: `_colN` where the statement gives none, and none twice."""
-    out: list[str] = []
-    for index, name in enumerate(names):
-        base = f"_col{index}" if name.startswith(_UNNAMED) else name
-        unique, count = base, 0
-        while unique in out or (count and unique in names):
-            count += 1
-            unique = f"{base}_{count}"
-        out.append(unique)
-    return out
-
-
-def _name_columns(tree: exp.Query) -> None:
-    """Mark the result columns that have no name, whose DuckDB names would be expressions."""
-    select = tree
-    while not isinstance(select, exp.Select):
-        inner = select.this
-        if not isinstance(inner, exp.Query):
-            return
-        select = inner
-    for index, item in enumerate(select.expressions):
-        if not isinstance(item, (exp.Alias, exp.Column, exp.Dot, exp.Star)):
-            name = exp.to_identifier(f"{_UNNAMED} {index}", quoted=True)
-            item.replace(exp.Alias(this=item.copy(), alias=name))
-
-
-def _limit(tree: exp.Query, rows: int) -> None:
-    """Set or lower the statement's LIMIT; one that is no plain number stays."""
-    now = tree.args.get("limit")
-    if isinstance(now, exp.Fetch):
-        count = now.args.get("count")
-    else:
-        count = now.expression if now is not None else None
-    if now is None:
-        tree.set("limit", exp.Limit(expression=exp.Literal.number(rows)))
-    elif isinstance(count, exp.Literal) and not count.is_string and int(count.this) > rows:
-        count.replace(exp.Literal.number(rows))
 
 
 def _rewrite(node: exp.Expr, shapes: Shapes) -> exp.Expr:

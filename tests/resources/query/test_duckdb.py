@@ -15,9 +15,10 @@ import sqlglot
 from sqlglot import exp
 
 from polly_resources.errors import BadQuery, Misconfigured
-from polly_resources.query import duckdb_trino, duckdb_views
+from polly_resources.query import duckdb_views
 from polly_resources.query.base import QueryEngine, Relation, Statement
 from polly_resources.query.duckdb import DuckDBEngine
+from polly_resources.query.results import result_names
 from polly_resources.tables.base import TableFiles
 from tests.contracts.query import DATA, SCHEMA, QueryEngineContract, files
 
@@ -176,4 +177,4 @@ class TestViews:
 
 
 def test_result_names() -> None:
-    assert duckdb_trino.result_names(["a", "a", "a_1", "a"]) == ["a", "a_2", "a_1", "a_3"]
+    assert result_names(["a", "a", "a_1", "a"]) == ["a", "a_2", "a_1", "a_3"]
