@@ -2,7 +2,7 @@
 
 Owns which stored table, or which rows made on the spot, stand behind an SQL name.
 Keep out: parsing, the wide tables of `data_matrices` (`matrix_tables`) and how rows are
-made (`job_table`).
+made (`job_table`, `search_table`).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from polly_api.matrix_tables import SCHEMA as MATRIX_SCHEMA
 from polly_api.matrix_tables import MatrixTables
 from polly_api.metadata_fields import metadata_fields
 from polly_api.pinned import Pinned, narrowed
+from polly_api.search_table import search_relation
 from polly_api.sql.catalog import Catalog, TableInfo
 from polly_api.sql.metadata import Fields
 from polly_assets import atlases
@@ -25,6 +26,7 @@ from polly_assets.schema import (
     ONTOLOGY_ANCESTORS,
     ONTOLOGY_TERMS,
     SAMPLES,
+    SEARCH_INDEX,
     SINGLE_CELL,
     SQL_TABLES,
 )
@@ -33,7 +35,7 @@ from polly_resources.errors import BadQuery
 from polly_resources.query.base import Relation
 from polly_resources.tables.base import TableSpec, TableStore, Where
 
-_ATLAS_TABLES: Mapping[str, TableSpec] = {spec.name: spec for spec in SQL_TABLES}
+_ATLAS_TABLES: Mapping[str, TableSpec] = {spec.name: spec for spec in (*SQL_TABLES, SEARCH_INDEX)}
 _CELL_TABLES: Mapping[str, TableSpec] = {
     "samples_singlecell": SAMPLES,
     "features_singlecell": FEATURES,
@@ -96,6 +98,8 @@ class AtlasCatalog(Catalog):
             )
         if name in _CELL_TABLES and schema in self._atlases:
             return self._cells(schema, spec, columns, where)
+        if spec is SEARCH_INDEX:
+            return search_relation(self._backends, schema, columns, where)
         return self._pinned.relation(f"{schema}/{spec.name}", spec, columns, where)
 
     def _specs(self, schema: str) -> Mapping[str, TableSpec]:

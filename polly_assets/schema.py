@@ -24,6 +24,18 @@ TERM_FIELDS = (
 )
 """Curated fields whose values are lists of ontology labels (`curated_<field>`)."""
 
+FACETS = (
+    *(f"curated_{name}" for name in TERM_FIELDS),
+    "curated_sex",
+    "curated_sample_type",
+    "data_type",
+    "dataset_source",
+    "file_type",
+    "platform",
+    "year",
+)
+"""What a search can filter and count: `--filter`, `--facet`, the columns of `search_index`."""
+
 UTC = pa.timestamp("us", tz="UTC")
 TEXT = pa.string()
 TEXTS = pa.list_(pa.field("element", pa.string()))
@@ -273,6 +285,16 @@ MEASUREMENTS = TableSpec(
     rows_per_group=122_880,
 )
 
+SEARCH_INDEX = TableSpec(
+    name="search_index",
+    description="One row per dataset of the search index: its title and the values of its facets.",
+    columns=(
+        Column("dataset_id", TEXT, "Dataset, unique in the atlas.", False),
+        Column("title", TEXT, "Title as it is searched; the dataset id where it has none.", False),
+        *(Column(name, TEXTS, f"Values of the facet `{name}`; NULL = none.") for name in FACETS),
+    ),
+)
+
 ATLASES = TableSpec(
     name="atlases",
     description="The atlases: named collections of datasets with one schema.",
@@ -326,7 +348,7 @@ ATLAS_TABLES = (
 """Every table that an atlas has, in the order in which a batch writes them."""
 
 SQL_TABLES = (DATASETS, SAMPLES, FEATURES, MEASUREMENTS, ANNOTATIONS)
-"""The tables of an atlas that users query."""
+"""The stored tables of an atlas that users query; `SEARCH_INDEX` is made when it is asked for."""
 
 SINGLE_CELL = "Single cell"
 """The `data_type` whose samples are cells."""

@@ -10,7 +10,13 @@ from collections.abc import Iterator
 from polly_api.job_table import JOBS
 from polly_api.sql.functions import FUNCTIONS
 from polly_api.sql.listing import type_name
-from polly_assets.schema import ATLASES, ONTOLOGY_ANCESTORS, ONTOLOGY_TERMS, SQL_TABLES
+from polly_assets.schema import (
+    ATLASES,
+    ONTOLOGY_ANCESTORS,
+    ONTOLOGY_TERMS,
+    SEARCH_INDEX,
+    SQL_TABLES,
+)
 from polly_resources.tables.base import TableSpec
 
 BEGIN = "<!-- tables: made by polly_api.sql.docs.table_docs -->"
@@ -19,7 +25,7 @@ END = "<!-- end of tables -->"
 
 def table_docs() -> str:
     """The listing, between its marks, as Markdown."""
-    specs = [(f"atlas.{spec.name}", spec) for spec in SQL_TABLES]
+    specs = [(f"atlas.{spec.name}", spec) for spec in (*SQL_TABLES, SEARCH_INDEX)]
     specs += [(f"ontology.{spec.name}", spec) for spec in (ONTOLOGY_TERMS, ONTOLOGY_ANCESTORS)]
     specs += [(f"platform.{spec.name}", spec) for spec in (ATLASES, JOBS)]
     body = "\n\n".join("\n".join(_table(title, spec)) for title, spec in specs)

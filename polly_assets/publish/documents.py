@@ -10,20 +10,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from polly_assets.schema import TERM_FIELDS
+from polly_assets.schema import FACETS, TERM_FIELDS
 from polly_resources.records import SearchDocument
-
-FACETS = (
-    *(f"curated_{name}" for name in TERM_FIELDS),
-    "curated_sex",
-    "curated_sample_type",
-    "data_type",
-    "dataset_source",
-    "file_type",
-    "platform",
-    "year",
-)
-"""What `--filter` and `--facet` accept."""
 
 STORED = (
     "title",

@@ -13,12 +13,12 @@ import pytest
 from polly_api.sql.catalog import Catalog, TableInfo
 from polly_api.sql.metadata import NESTED, Fields
 from polly_api.sql.prepare import prepare
-from polly_assets.schema import SQL_TABLES
+from polly_assets.schema import SEARCH_INDEX, SQL_TABLES
 from polly_resources.query.base import Relation
 from polly_resources.query.duckdb import DuckDBEngine
 from polly_resources.tables.base import Where
 
-SPECS = {spec.name: spec for spec in SQL_TABLES}
+SPECS = {spec.name: spec for spec in (*SQL_TABLES, SEARCH_INDEX)}
 MATRIX = pa.table({"rid": ["BRD4", "TP53"], "gsm1": [1.5, 0.0], "gsm2": [None, 2.0]})
 LABELS = {
     ("disease", "breast neoplasms", "related"): ["Breast cancer", "Breast carcinoma"],

@@ -96,7 +96,10 @@ ANSWERS: list[tuple[str, list[Any]]] = [
     ("SELECT dataset_id FROM geo.datasets EXCEPT SELECT 'G1' EXCEPT SELECT 'G2'", ["G3"]),
     ("SELECT 'it''s -- no comment; really' -- but this is; yes", ["it's -- no comment; really"]),
     ("SHOW SCHEMAS", ["TCGA", "data_matrices", "geo"]),
-    ("show tables in GEO", ["annotations", "datasets", "features", "measurements", "samples"]),
+    (
+        "show tables in GEO",
+        ["annotations", "datasets", "features", "measurements", "samples", "search_index"],
+    ),
     ("SHOW TABLES FROM geo LIKE 's_x%';", []),
     ("SHOW TABLES FROM geo LIKE 's_mples'", ["samples"]),
 ]

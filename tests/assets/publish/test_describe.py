@@ -8,8 +8,8 @@ import pytest
 
 from polly_assets.publish import documents
 from polly_assets.publish.describe import dataset_columns, sample_columns
-from polly_assets.publish.documents import FACETS, STORED, document
-from polly_assets.schema import DATASETS
+from polly_assets.publish.documents import STORED, document
+from polly_assets.schema import DATASETS, FACETS
 
 
 class TestDatasetColumns:
