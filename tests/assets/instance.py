@@ -5,7 +5,7 @@ Owns short ways to put files through the layers without Dagster, and to say what
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,10 +34,13 @@ def register_ontologies() -> None:
     table_of_backends.BACKENDS["ontologies", "small"] = small
 
 
-def small_settings(home: Path, **changes: Any) -> Settings:
+def small_settings(
+    home: Path, environ: Mapping[str, str] | None = None, **changes: Any
+) -> Settings:
+    """Settings of a small instance: the profile `local`, or what `environ` says."""
     register_ontologies()
-    environ = {"POLLY_ONTOLOGIES": "small://1", "POLLY_CACHE": str(home.parent / "cache")}
-    return replace(load(home=home, environ=environ), **changes)
+    small = {"POLLY_ONTOLOGIES": "small://1", "POLLY_CACHE": str(home.parent / "cache")}
+    return replace(load(home=home, environ={**(environ or {}), **small}), **changes)
 
 
 def gct(values: Sequence[Sequence[object]] = ((1.5, 2.25), (0.1, -3e-300), (7, 1e6))) -> str:
@@ -56,8 +59,14 @@ BROKEN_GCT = "#1.2\n1\t2\nName\tDescription\tS1\tS2\nTP53\tna\t1\tx\n"
 class Instance:
     """The platform of one folder, with one atlas."""
 
-    def __init__(self, home: Path, shards: int = 1, **changes: Any) -> None:
-        self.settings = small_settings(home, **changes)
+    def __init__(
+        self,
+        home: Path,
+        shards: int = 1,
+        environ: Mapping[str, str] | None = None,
+        **changes: Any,
+    ) -> None:
+        self.settings = small_settings(home, environ, **changes)
         self.backends = Backends(self.settings)
         self.ledger = self.backends.jobs
         self.objects = self.backends.objects

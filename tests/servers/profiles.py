@@ -54,8 +54,11 @@ class Stack:
         """Stop all."""
         together(server.stop for server in self.servers.values())
 
-    def environment(self) -> dict[str, str]:
-        """The variables that point every command at these servers."""
+    def environment(self, name: str = "polly") -> dict[str, str]:
+        """The variables that point every command at these servers.
+
+        Platforms with different names share the servers and see nothing of each other.
+        """
         raise NotImplementedError
 
 
@@ -74,18 +77,18 @@ class ServersStack(Stack):
         for bucket in (LANDING, LAKE):
             self.s3.make_bucket(bucket)
 
-    def environment(self) -> dict[str, str]:
+    def environment(self, name: str = "polly") -> dict[str, str]:
         """See `Stack.environment`."""
         jobs, password = strip_password(self.postgres.address)
         return {
             **AWS,
             "POLLY_PROFILE": "servers",
             "POLLY_EVENTS": "listing://",
-            "POLLY_JOBS": jobs,
+            "POLLY_JOBS": f"{jobs}?schema={name}",
             "POLLY_JOBS_PASSWORD": password,
-            "POLLY_OBJECTS": f"s3://{LANDING}?endpoint={self.s3.endpoint}",
-            "POLLY_TABLES": f"delta+s3://{LAKE}/tables?endpoint={self.s3.endpoint}",
-            "POLLY_SEARCH": self.opensearch.address,
+            "POLLY_OBJECTS": f"s3://{LANDING}/{name}?endpoint={self.s3.endpoint}",
+            "POLLY_TABLES": f"delta+s3://{LAKE}/{name}?endpoint={self.s3.endpoint}",
+            "POLLY_SEARCH": f"{self.opensearch.address}/{name}-",
             "POLLY_QUERY": self.trino.address,
         }
 
@@ -126,16 +129,18 @@ class AwsStack(Stack):
         for bucket in (LANDING, LAKE):
             self.s3.make_bucket(bucket)
 
-    def environment(self) -> dict[str, str]:
+    def environment(self, name: str = "polly") -> dict[str, str]:
         """See `Stack.environment`."""
         return {
             **AWS,
             "POLLY_PROFILE": "aws",
-            "POLLY_EVENTS": f"sqs://{QUEUE}?endpoint={self.queue.endpoint}&bucket={LANDING}",
-            "POLLY_JOBS": self.dynamodb.address("polly-jobs"),
-            "POLLY_OBJECTS": f"s3://{LANDING}?endpoint={self.s3.endpoint}",
-            "POLLY_TABLES": f"delta+s3://{LAKE}/tables?endpoint={self.s3.endpoint}",
-            "POLLY_SEARCH": self.opensearch.address,
+            "POLLY_EVENTS": (
+                f"sqs://{QUEUE}?endpoint={self.queue.endpoint}&bucket={LANDING}&prefix={name}/"
+            ),
+            "POLLY_JOBS": self.dynamodb.address(f"{name}-jobs"),
+            "POLLY_OBJECTS": f"s3://{LANDING}/{name}?endpoint={self.s3.endpoint}",
+            "POLLY_TABLES": f"delta+s3://{LAKE}/{name}?endpoint={self.s3.endpoint}",
+            "POLLY_SEARCH": f"{self.opensearch.address}/{name}-",
             "POLLY_QUERY": self.trino.address,
         }
 
