@@ -27,6 +27,7 @@ CHECKS = {
     "unique_key": "Each dataset of the batch has exactly one row.",
     "samples_match_matrix": "Samples in the matrix = samples in the table, per dataset.",
     "all_assessed": "No dataset of the batch is without an annotation pass.",
+    "catalog_complete": "The SQL engine knows every table that users query.",
     "index_complete": "Documents in the search index = rows in datasets.",
 }
 
@@ -90,6 +91,22 @@ def all_assessed(work: Work, ids: Sequence[str]) -> dg.AssetCheckResult:
     missing = sorted(set(ids) - set(rows["dataset_id"].to_pylist()))
     return _result(
         "all_assessed", CURATION_PASSES, not missing, {"missing": ", ".join(missing[:100])}
+    )
+
+
+def catalog_complete(tables: int, warning: str) -> dg.AssetCheckResult:
+    """Warn where the SQL engine could not be told of the tables; the data is stored all the same.
+
+    Args:
+        tables: how many tables the engine knows.
+        warning: why it knows none, '' where it does.
+    """
+    return dg.AssetCheckResult(
+        check_name="catalog_complete",
+        asset_key="catalog",
+        passed=not warning,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"tables": tables, **({"warning": warning} if warning else {})},
     )
 
 

@@ -11,7 +11,7 @@ import dagster as dg
 from polly_assets import checks, knowledge
 from polly_assets.batch_data import datasets_of
 from polly_assets.partitions import SHARDS, Stores, layer
-from polly_assets.publish import measurements, steps
+from polly_assets.publish import catalog, measurements, steps
 from polly_assets.schema import (
     ANNOTATIONS,
     CURATION_PASSES,
@@ -24,8 +24,9 @@ from polly_assets.schema import (
     SAMPLES,
 )
 from polly_assets.specs import OWNER, check_specs, table_asset
-from polly_resources.resources import LimitsResource, OntologiesResource
+from polly_resources.resources import LimitsResource, OntologiesResource, QueryResource
 
+CATALOG = "catalog"
 SEARCH_INDEX = "search_index"
 _DEPS = [s.name for s in (NORMALIZED_DATASETS, NORMALIZED_SAMPLES, ANNOTATIONS, CURATION_PASSES)]
 
@@ -95,12 +96,45 @@ def measurement_layer(
 
 
 @dg.multi_asset(
+    name="catalog_layer",
+    specs=[
+        dg.AssetSpec(
+            key=CATALOG,
+            description="The tables that users query, known to the SQL engine by their names.",
+            deps=[DATASETS.name, SAMPLES.name, MEASUREMENTS.name],
+            group_name="indexed",
+            owners=[OWNER],
+            kinds={"sql"},
+            partitions_def=SHARDS,
+        )
+    ],
+    check_specs=check_specs(["catalog_complete"], CATALOG),
+)
+def catalog_layer(
+    context: dg.AssetExecutionContext,
+    stores: Stores,
+    limits: LimitsResource,
+    query: QueryResource,
+) -> Iterator[dg.MaterializeResult[None]]:
+    """Make the atlas's tables known to the SQL engine; one that is away fails no batch."""
+    with layer(context, stores, limits, "indexed") as (work, _):
+        done = catalog.catalogued(work.tables, work.atlas.name, query.open)
+        told = {"engine": done.engine, "warning": done.warning}
+        yield dg.MaterializeResult(
+            asset_key=CATALOG,
+            metadata={"tables": done.tables, **{key: text for key, text in told.items() if text}},
+            check_results=[checks.catalog_complete(done.tables, done.warning)],
+        )
+
+
+@dg.multi_asset(
     name="search_layer",
     specs=[
         dg.AssetSpec(
             key=SEARCH_INDEX,
             description="One document per dataset: words, ontology terms, facets.",
-            deps=[DATASETS.name, SAMPLES.name, MEASUREMENTS.name],
+            # Behind the catalog, for this asset says of the batch's jobs that all can be queried.
+            deps=[DATASETS.name, SAMPLES.name, MEASUREMENTS.name, CATALOG],
             group_name="indexed",
             owners=[OWNER],
             kinds={"search"},

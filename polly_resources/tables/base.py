@@ -52,7 +52,8 @@ class TableFiles:
     """A table pinned to one version: the data files that hold it, as absolute addresses.
 
     `rows` is the number of rows in these files; `location` is the address of the table's
-    folder, by which an engine beside the store finds it.
+    folder, by which an engine beside the store finds it. `schema` is what the table's columns
+    are declared as, where whoever asked knows it; a catalog shows them.
     """
 
     table: str
@@ -60,6 +61,7 @@ class TableFiles:
     files: tuple[str, ...]
     rows: int
     location: str = ""
+    schema: pa.Schema | None = None
 
 
 Where = Mapping[str, Sequence[Any]]

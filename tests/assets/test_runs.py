@@ -55,7 +55,7 @@ class TestProcess:
                 )
                 if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION
             }
-        assert len(checks) == 5 and all(check.passed for check in checks.values())
+        assert len(checks) == 6 and all(check.passed for check in checks.values())
 
     def test_only_the_callers_jobs(self, instance, write):
         (mine,) = instance.submit(write("a.gct"))

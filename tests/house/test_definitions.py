@@ -39,7 +39,7 @@ def test_everything_has_description_owner_kind_and_group(specs):
 
 def test_every_table_is_an_asset_and_every_asset_of_an_atlas_a_table(specs):
     assets = {spec.key.to_user_string() for spec in specs if spec.group_name != "ontologies"}
-    assert assets == {spec.name for spec in ATLAS_TABLES} | {"search_index"}
+    assert assets == {spec.name for spec in ATLAS_TABLES} | {"catalog", "search_index"}
 
 
 def test_jobs_sensors_and_schedules_are_described():
