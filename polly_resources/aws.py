@@ -73,7 +73,6 @@ def client(service: str, address: Address, *, read_seconds: float = READ_SECONDS
     Raises Misconfigured without a region or with credentials that cannot be read.
     """
     endpoint = address.options.get("endpoint") or None
-    region = address.options.get("region") or ("us-east-1" if endpoint else None)
     config = Config(
         connect_timeout=CONNECT_SECONDS,
         read_timeout=read_seconds,
@@ -87,9 +86,38 @@ def client(service: str, address: Address, *, read_seconds: float = READ_SECONDS
     )
     with errors(service, service):
         session = boto3.session.Session()
-        if region is None and session.region_name is None:
-            raise aws.NoRegionError
+        region = _region(address, session)
         return session.client(service, endpoint_url=endpoint, region_name=region, config=config)
+
+
+class Keys:
+    """Access keys for a library that does not ask AWS's chain itself; safe to share by threads.
+
+    Raises Misconfigured without keys or region.
+    """
+
+    def __init__(self, address: Address, place: str) -> None:
+        self._place = place
+        with errors("credentials", place):
+            session = boto3.session.Session()
+            self.region = _region(address, session)
+            self._found = session.get_credentials()
+            if self._found is None:
+                raise aws.NoCredentialsError
+
+    def now(self) -> tuple[str, str, str]:
+        """Access key, secret key and session token; good for minutes more, where they end."""
+        with errors("credentials", self._place):
+            keys = self._found.get_frozen_credentials()
+        return keys.access_key, keys.secret_key, keys.token or ""
+
+
+def _region(address: Address, session: boto3.session.Session) -> str:
+    standin = "us-east-1" if address.options.get("endpoint") else session.region_name
+    region = address.options.get("region") or standin
+    if region is None:
+        raise aws.NoRegionError
+    return region
 
 
 @contextmanager
@@ -127,33 +155,38 @@ def translated(error: Exception, what: str, place: str) -> PollyError:
         )
     if not isinstance(error, aws.ClientError):
         return _unavailable(error, what, place)
-    code = code_of(error)
+    told = error.response.get("Error", {})
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return answered(code_of(error), str(told.get("Message", "")), status, what, place)
+
+
+def answered(code: str, message: str, status: int, what: str, place: str) -> PollyError:
+    """The error of ours for a service's answer: its own code and message, and HTTP's status."""
+    said = f"{code} {message}".strip() or f"HTTP status {status}"
+    if code == "NoSuchBucket":
+        return Misconfigured(
+            "no_bucket",
+            f"{place} does not exist",
+            hint="make it, such as with `aws s3 mb s3://NAME`, or correct the address",
+        )
     if code in _REFUSED or status in (401, 403):
         return Misconfigured(
             f"{what}_refused",
-            f"{place} refuses access: {_said(error)}",
+            f"{place} refuses access: {said}",
             hint="check the AWS credentials and what they may do",
         )
     if code in _PASSING or status >= 500:
-        return _unavailable(error, what, place)
+        return _unavailable(said, what, place)
     return Misconfigured(
         f"{what}_failed",
-        f"{place} does not take the request: {_said(error)}",
+        f"{place} does not take the request: {said}",
         hint="check the address",
     )
 
 
-def _unavailable(error: Exception, what: str, place: str) -> Unavailable:
+def _unavailable(said: object, what: str, place: str) -> Unavailable:
     return Unavailable(
         f"{what}_unavailable",
-        f"{place} did not answer: {_said(error)}",
+        f"{place} did not answer: {said}",
         hint="it may be down, slow or full: try again, and see `polly doctor`",
     )
-
-
-def _said(error: Exception) -> str:
-    if isinstance(error, aws.ClientError):
-        told = error.response.get("Error", {})
-        return f"{told.get('Code', '')} {told.get('Message', '')}".strip()
-    return str(error)
