@@ -20,7 +20,7 @@ define install_demo_data
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-servers up-servers down-servers demo-servers check setup up bench lock graph docs clean
+.PHONY: help demo test test-servers up-servers down-servers demo-servers check setup up bench lock graph backends docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,10 +29,10 @@ demo: $(RUN_STAMP) ## Ingest example files (or DATA=FOLDER) into the atlas `demo
 	@$(BIN)/python scripts/demo.py --home $(DEMO_HOME) $(if $(DATA),--data "$(DATA)")
 
 test: $(DEV_STAMP) ## Run all tests (ARGS="tests/house -x" for some)
-	@$(BIN)/python -m pytest -m "not servers" $(ARGS)
+	@$(if $(ARGS),,POLLY_OUTCOMES=.outcomes/embedded.json )$(BIN)/python -m pytest -m "not servers" $(ARGS)
 
 test-servers: $(DEV_STAMP) ## Install and start the real servers, and run the tests that need them
-	@$(BIN)/python -m pytest -m servers $(ARGS)
+	@$(if $(ARGS),,POLLY_OUTCOMES=.outcomes/servers.json )$(BIN)/python -m pytest -m servers $(ARGS)
 
 up-servers: $(DEV_STAMP) ## Install and start the servers of PROFILE=servers|aws; writes .servers/PROFILE.env
 	@$(BIN)/python -m tests.servers.stack up $(PROFILE)
@@ -67,12 +67,15 @@ lock: ## Resolve the dependencies anew into requirements/
 graph: $(DEV_STAMP) ## Renew the snapshot of the asset graph
 	@$(BIN)/python -m tests.house.graph
 
+backends: $(DEV_STAMP) ## Write what the suites said into docs/backends.md (ARGS=--check: compare)
+	@$(BIN)/python scripts/backends.py $(ARGS)
+
 docs: $(DEV_STAMP) ## Renew the generated parts of the docs
 	@$(BIN)/python scripts/docs.py
 
 clean: ## Remove environments, caches and the demo (instances stay)
 	rm -rf $(VENV) .venv-bench .venv-lock $(DEMO_HOME) build *.egg-info
-	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .outcomes .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

@@ -13,6 +13,7 @@ import dagster as dg
 
 from polly_assets import atlases, batches
 from polly_assets.work import Work
+from polly_resources.patience import patient
 from polly_resources.records import Job
 from polly_resources.resources import (
     JobsResource,
@@ -50,16 +51,20 @@ def batch_of(context: dg.AssetExecutionContext) -> str:
 def layer(
     context: dg.AssetExecutionContext, stores: Stores, limits: LimitsResource, stage: str
 ) -> Iterator[tuple[Work, list[Job]]]:
-    """The surroundings and running jobs of one layer, under a lease while it works."""
+    """The surroundings and running jobs of one layer, under a lease while it works.
+
+    The stores are patient: a restart of a server delays the batch and does not fail it.
+    """
     name, _ = atlases.parse_partition_key(context.partition_key)
-    tables = stores.tables.open()
+    seconds = limits.patience_seconds
+    tables = patient(stores.tables.open(), seconds)
     work = Work(
         atlas=atlases.get(tables, name),
         batch_id=batch_of(context),
-        ledger=stores.jobs.open(),
-        objects=stores.objects.open(),
+        ledger=patient(stores.jobs.open(), seconds),
+        objects=patient(stores.objects.open(), seconds),
         tables=tables,
-        search=stores.search.open(),
+        search=patient(stores.search.open(), seconds),
     )
     with batches.working(work.ledger, limits, work.batch_id, stage):
         yield work, batches.held(work.ledger, work.batch_id)

@@ -101,6 +101,7 @@ class LimitsResource(dg.ConfigurableResource[None]):
     batch_bytes: int = Field(description="Bytes of landed files that close a batch")
     batch_jobs: int = Field(description="Jobs that close a batch")
     workers: int = Field(description="Files read at once")
+    patience_seconds: float = Field(description="Seconds to wait for a store that is away")
 
     def cache_of(self, name: str) -> Path:
         """The cache folder of one part of the platform."""
@@ -123,5 +124,6 @@ def from_settings(settings: Settings) -> dict[str, Any]:
             batch_bytes=settings.batch_bytes,
             batch_jobs=settings.batch_jobs,
             workers=settings.workers,
+            patience_seconds=settings.patience_seconds,
         ),
     }

@@ -48,8 +48,9 @@ def suite_of(kind: type | None) -> str:
 
 
 def label_of(kind: type) -> str:
-    """The backend that a class tests, with the server behind it: its BACKEND, or its name."""
-    return str(getattr(kind, "BACKEND", kind.__name__.removeprefix("Test")))
+    """What a class tests, and on what: its `TESTED = (address, server)`, or its own name."""
+    named: tuple[str, ...] = getattr(kind, "TESTED", (kind.__name__.removeprefix("Test"),))
+    return " on ".join(named)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -57,4 +57,9 @@ def test_dagster_is_one_family():
 def test_ci_checks_and_tests():
     script = ROOT / ".ci" / "run"
     assert os.access(script, os.X_OK)
-    assert re.findall(r"^make (\w+)", script.read_text(), re.M) == ["check", "test"]
+    assert re.findall(r"^make ([\w-]+)", script.read_text(), re.M) == [
+        "check",
+        "test",
+        "test-servers",
+        "backends",
+    ]
