@@ -28,12 +28,15 @@ ROOT = Path(__file__).parents[2]
 HOST = "127.0.0.1"
 
 AWS = {
-    "AWS_ACCESS_KEY_ID": "polly-test",
+    "AWS_ACCESS_KEY_ID": "pollytest",
     "AWS_SECRET_ACCESS_KEY": "polly-test-secret",
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_EC2_METADATA_DISABLED": "true",
 }
-"""What AWS's credential chain finds in tests; the keys that S3 servers let read and write."""
+"""What AWS's credential chain finds in tests; the keys that S3 servers let read and write.
+
+DynamoDB Local takes key ids of letters and digits only.
+"""
 
 READER = {"AWS_ACCESS_KEY_ID": "polly-reader", "AWS_SECRET_ACCESS_KEY": "polly-reader-secret"}
 """Keys that may only read."""
