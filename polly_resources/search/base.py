@@ -9,7 +9,32 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 
+from polly_resources.errors import BadInput, BadQuery
 from polly_resources.records import IndexEntry, SearchAnswer, SearchDocument, SearchRequest
+
+MAX_FACET_VALUES = 10_000
+"""Values that a facet lists at most, the most frequent first."""
+
+TITLE_BOOST = 2.0
+"""How much more a word counts for being in the title too."""
+
+
+def checked_atlas(atlas: str) -> str:
+    """The name of an atlas. Raises BadInput where it cannot be one."""
+    if not atlas or atlas.startswith(".") or any(c in "/\\\0" for c in atlas):
+        raise BadInput(
+            "bad_atlas", f"{atlas!r} cannot name an atlas", hint="use letters, digits and _"
+        )
+    return atlas
+
+
+def checked_page(request: SearchRequest) -> None:
+    """Raises BadQuery for a page that begins or ends below zero."""
+    if request.limit < 0 or request.offset < 0:
+        raise BadQuery(
+            "bad_page",
+            f"limit {request.limit} and offset {request.offset}, expected none below 0",
+        )
 
 
 class SearchIndex(ABC):

@@ -30,7 +30,7 @@ from polly_resources.records import (
     SearchRequest,
 )
 from polly_resources.search import tantivy_schema
-from polly_resources.search.base import SearchIndex
+from polly_resources.search.base import SearchIndex, checked_atlas, checked_page
 
 _POINTER = "CURRENT"
 _VERSION = "version-"
@@ -107,16 +107,12 @@ class TantivyIndex(SearchIndex):
         Raises BadQuery for a negative page or a search of too many words, Unavailable
         where the index is damaged.
         """
-        if request.limit < 0 or request.offset < 0:
-            raise BadQuery(
-                "bad_page",
-                f"limit {request.limit} and offset {request.offset}, expected none below 0",
-            )
+        checked_page(request)
         reader = self._reader(atlas)
         if reader is None:
             return SearchAnswer(0, (), {name: {} for name in request.facets})
         try:
-            query = tantivy_schema.query(reader.schema, self._tokenizer, request)
+            query = tantivy_schema.query(reader.schema, request)
         except ValueError as error:
             raise BadQuery("bad_text", f"the search is not Unicode text: {error}") from error
         with _damage(self._root / atlas):
@@ -139,11 +135,7 @@ class TantivyIndex(SearchIndex):
         return 0 if reader is None else int(reader.searcher.num_docs)
 
     def _home(self, atlas: str) -> Path:
-        if not atlas or atlas.startswith(".") or any(c in "/\\\0" for c in atlas):
-            raise BadInput(
-                "bad_atlas", f"{atlas!r} cannot name an atlas", hint="use letters, digits and _"
-            )
-        return self._root / atlas
+        return self._root / checked_atlas(atlas)
 
     def _reader(self, atlas: str) -> _Reader | None:
         """The newest state of the index; opened again only after a write."""

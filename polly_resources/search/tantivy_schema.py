@@ -16,13 +16,10 @@ from typing import Any
 import tantivy
 from tantivy import Occur, Query
 
-from polly_resources.errors import BadInput, BadQuery
+from polly_resources.errors import BadInput
 from polly_resources.records import IndexEntry, SearchDocument, SearchRequest
-from polly_resources.search.text import normalise, parse
-
-MAX_WORDS = 1000
-MAX_FACET_VALUES = 10_000
-TITLE_BOOST = 2.0
+from polly_resources.search.base import MAX_FACET_VALUES, TITLE_BOOST
+from polly_resources.search.text import clauses, words
 
 _OUTSIDE = re.compile(r"[^A-Za-z0-9_]")
 # A value that looks like a time would be indexed as one; a value that starts so never does.
@@ -42,26 +39,18 @@ def schema() -> tantivy.Schema:
 
 
 def tokenizer() -> tantivy.TextAnalyzer:
-    """The `words` tokenizer: runs of letters and digits, lower case, of any length.
-
-    No stemming: symbols and accessions are not English, and equal hits from every backend
-    need a rule that every backend has.
-    """
-    return (
-        tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
-        .filter(tantivy.Filter.lowercase())
-        .build()
-    )
+    """The `words` tokenizer: text comes as `text.words` splits it."""
+    return tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).build()
 
 
 def document(source: SearchDocument) -> tantivy.Document:
     """The document to index. Raises BadInput where `stored` is not JSON."""
-    title = normalise(source.title)
+    title = words(source.title)
     made = tantivy.Document()
     made.add_text("dataset_id", source.dataset_id)
     made.add_text("title", title)
-    for text in (normalise(source.dataset_id), title, source.text, source.concepts):
-        made.add_text("words", normalise(text))
+    for text in (words(source.dataset_id), title, words(source.text), words(source.concepts)):
+        made.add_text("words", text)
     facets = {
         _path(name): [_LITERAL + value for value in dict.fromkeys(values)]
         for name, values in source.facets.items()
@@ -73,27 +62,14 @@ def document(source: SearchDocument) -> tantivy.Document:
     return made
 
 
-def query(schema: tantivy.Schema, words: tantivy.TextAnalyzer, request: SearchRequest) -> Query:
+def query(schema: tantivy.Schema, request: SearchRequest) -> Query:
     """The query of a request. Raises BadQuery where it has too many words."""
-    clauses: dict[tuple[tuple[str, ...], bool], None] = {}
-    for part in parse(request.text):
-        tokens = tuple(words.analyze(part.text))
-        together = part.phrase or part.excluded
-        for clause in [tokens] if together else [(token,) for token in tokens]:
-            if clause:
-                clauses[clause, part.excluded] = None
-    count = sum(len(tokens) for tokens, _ in clauses)
-    if count > MAX_WORDS:
-        raise BadQuery(
-            "search_too_long",
-            f"the search has {count} different words, expected at most {MAX_WORDS}",
-            hint="search for fewer words",
-        )
     parts: list[tuple[Occur, Query]] = [(Occur.Must, Query.all_query())]
-    for tokens, excluded in clauses:
-        parts.append((Occur.MustNot if excluded else Occur.Must, _text(schema, "words", tokens)))
-        if not excluded:
-            title = Query.boost_query(_text(schema, "title", tokens), TITLE_BOOST)
+    for clause in clauses(request.text):
+        found = _text(schema, "words", clause.words)
+        parts.append((Occur.MustNot if clause.excluded else Occur.Must, found))
+        if not clause.excluded:
+            title = Query.boost_query(_text(schema, "title", clause.words), TITLE_BOOST)
             parts.append((Occur.Should, title))
     for name, values in request.filters.items():
         chosen = Query.term_set_query(
