@@ -18,12 +18,7 @@ from polly_assets.curate.assets import curated_layer
 from polly_assets.ingest.assets import normalized_layer, raw_layer
 from polly_assets.ontologies.assets import ontology_assets
 from polly_assets.partitions import Stores
-from polly_assets.publish.assets import (
-    catalog_layer,
-    measurement_layer,
-    published_layer,
-    search_layer,
-)
+from polly_assets.publish.assets import measurement_layer, published_layer, search_layer
 from polly_resources.backends import Backends
 from polly_resources.resources import from_settings
 from polly_resources.settings import Settings, load
@@ -41,7 +36,6 @@ def build(settings: Settings) -> dg.Definitions:
             curated_layer,
             published_layer,
             measurement_layer,
-            catalog_layer,
             search_layer,
             *ontology_assets(backends.ontologies.available()),
         ],

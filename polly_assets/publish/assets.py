@@ -4,7 +4,7 @@ Owns the wiring of `publish.steps` to the asset graph, and the end of a batch's 
 Keep out: the steps themselves.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import dagster as dg
 
@@ -95,62 +95,57 @@ def measurement_layer(
         )
 
 
-@dg.multi_asset(
-    name="catalog_layer",
-    specs=[
-        dg.AssetSpec(
-            key=CATALOG,
-            description="The tables that users query, known to the SQL engine by their names.",
-            deps=[DATASETS.name, SAMPLES.name, MEASUREMENTS.name],
-            group_name="indexed",
-            owners=[OWNER],
-            kinds={"sql"},
-            partitions_def=SHARDS,
-        )
-    ],
-    check_specs=check_specs(["catalog_complete"], CATALOG),
-)
-def catalog_layer(
-    context: dg.AssetExecutionContext,
-    stores: Stores,
-    limits: LimitsResource,
-    query: QueryResource,
-) -> Iterator[dg.MaterializeResult[None]]:
-    """Make the atlas's tables known to the SQL engine; one that is away fails no batch."""
-    with layer(context, stores, limits, "indexed") as (work, _):
-        done = catalog.catalogued(work.tables, work.atlas.name, query.open)
-        told = {"engine": done.engine, "warning": done.warning}
-        yield dg.MaterializeResult(
-            asset_key=CATALOG,
-            metadata={"tables": done.tables, **{key: text for key, text in told.items() if text}},
-            check_results=[checks.catalog_complete(done.tables, done.warning)],
-        )
+def _spec(key: str, kind: str, description: str, deps: Iterable[str]) -> dg.AssetSpec:
+    """An asset of the indexed layer that is no table."""
+    return dg.AssetSpec(
+        key=key,
+        description=description,
+        deps=list(deps),
+        group_name="indexed",
+        owners=[OWNER],
+        kinds={kind},
+        partitions_def=SHARDS,
+    )
+
+
+_TABLES = (DATASETS.name, SAMPLES.name, MEASUREMENTS.name)
 
 
 @dg.multi_asset(
     name="search_layer",
     specs=[
-        dg.AssetSpec(
-            key=SEARCH_INDEX,
-            description="One document per dataset: words, ontology terms, facets.",
-            # Behind the catalog, for this asset says of the batch's jobs that all can be queried.
-            deps=[DATASETS.name, SAMPLES.name, MEASUREMENTS.name, CATALOG],
-            group_name="indexed",
-            owners=[OWNER],
-            kinds={"search"},
-            partitions_def=SHARDS,
-        )
+        _spec(CATALOG, "sql", "The tables that users query, known to the SQL engine.", _TABLES),
+        _spec(
+            SEARCH_INDEX,
+            "search",
+            "One document per dataset: words, ontology terms, facets.",
+            (*_TABLES, CATALOG),
+        ),
     ],
-    check_specs=check_specs(["index_complete"], SEARCH_INDEX),
+    check_specs=[
+        *check_specs(["catalog_complete"], CATALOG),
+        *check_specs(["index_complete"], SEARCH_INDEX),
+    ],
 )
 def search_layer(
     context: dg.AssetExecutionContext,
     stores: Stores,
     limits: LimitsResource,
     ontologies: OntologiesResource,
+    query: QueryResource,
 ) -> Iterator[dg.MaterializeResult[None]]:
-    """Index the batch's datasets for search, then close its jobs: they are queryable now."""
+    """Tell the SQL engine and the search index of the batch, then close its jobs.
+
+    Both in one step, for a step costs more than an embedded engine has to do.
+    """
     with layer(context, stores, limits, "indexed") as (work, jobs):
+        known = catalog.catalogued(work.tables, work.atlas.name, query.open)
+        told = {"engine": known.engine, "warning": known.warning}
+        yield dg.MaterializeResult(
+            asset_key=CATALOG,
+            metadata={"tables": known.tables, **{key: text for key, text in told.items() if text}},
+            check_results=[checks.catalog_complete(known.tables, known.warning)],
+        )
         datasets = datasets_of(work, jobs)
         indexed = steps.indexed(work, datasets, knowledge.concepts(ontologies.open()))
         work.ledger.finish(work.batch_id, steps.outcomes(datasets, jobs))

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from polly_assets import atlases
 from polly_assets.schema import ATLASES, ONTOLOGY_ANCESTORS, ONTOLOGY_TERMS, SQL_TABLES
-from polly_resources.errors import PollyError
+from polly_resources.errors import NotFound, PollyError
 from polly_resources.query.base import QueryEngine
 from polly_resources.tables.base import TableFiles, TableStore
 
@@ -35,11 +35,15 @@ def known_tables(tables: TableStore, atlas: str) -> list[TableFiles]:
     named = {f"{atlas}/{spec.name}": spec for spec in SQL_TABLES}
     named[atlases.TABLE] = ATLASES
     named |= {f"ontology/{spec.name}": spec for spec in (ONTOLOGY_TERMS, ONTOLOGY_ANCESTORS)}
-    return [
-        replace(tables.files(name), schema=spec.schema())
-        for name, spec in named.items()
-        if tables.version(name) is not None
-    ]
+    found = ((_pinned(tables, name), spec) for name, spec in named.items())
+    return [replace(table, schema=spec.schema()) for table, spec in found if table is not None]
+
+
+def _pinned(tables: TableStore, name: str) -> TableFiles | None:
+    try:
+        return tables.files(name)
+    except NotFound:
+        return None
 
 
 def catalogued(tables: TableStore, atlas: str, engine: Callable[[], QueryEngine]) -> Catalogued:

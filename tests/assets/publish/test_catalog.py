@@ -63,8 +63,8 @@ def test_a_batch_with_and_without_its_engine(tmp_path, write, query, passed):
             if entry.is_dagster_event
         ]
     assert record.dagster_run.is_success
-    steps = [event.step_key for event in events if event.is_step_success]
-    assert steps[-2:] == ["catalog_layer", "search_layer"]
+    made = [event.asset_key.path[-1] for event in events if event.is_step_materialization]
+    assert made[-2:] == ["catalog", "search_index"]
     (check,) = (
         event.asset_check_evaluation_data
         for event in events
