@@ -1,9 +1,10 @@
-"""The job ledger in an SQL database: SQLite on one machine.
+"""The job ledger in an SQL database: SQLite on one machine, PostgreSQL for many.
 
 Every call is one transaction, and every move of a job is an UPDATE on condition of a
 status that may legally move there, so neither a race nor a kill leaves a job between states.
 Add a rule of the contract here (of `submit`: in `sql_submit`).
-Keep out: the table (`sql_tables`) and what is particular to a database (`sql_engine`).
+Keep out: the table (`sql_tables`), transactions (`sql_engine`) and what is particular to one
+database (`sql_sqlite`, `sql_postgresql`).
 """
 
 from __future__ import annotations
@@ -16,10 +17,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, exists, insert, or_, select, update
 
+from polly_resources.addresses import bad_address, strip_password
 from polly_resources.errors import Conflict
 from polly_resources.jobs.base import LEGAL_MOVES, MAX_ATTEMPTS, JobLedger
 from polly_resources.jobs.ids import member_id, member_number
 from polly_resources.jobs.sql_engine import Database
+from polly_resources.jobs.sql_postgresql import PostgresqlDatabase
+from polly_resources.jobs.sql_sqlite import SqliteDatabase
 from polly_resources.jobs.sql_submit import submit
 from polly_resources.jobs.sql_tables import (
     JOBS,
@@ -31,6 +35,12 @@ from polly_resources.jobs.sql_tables import (
     split,
 )
 from polly_resources.records import Failure, Job, JobFilter, JobOutcome, JobRequest, JobStatus
+
+_DATABASES: Mapping[str, type[SqliteDatabase] | type[PostgresqlDatabase]] = {
+    "postgresql": PostgresqlDatabase,
+    "sqlite": SqliteDatabase,
+}
+"""The database of each scheme of addresses."""
 
 _C = JOBS.c
 _ENDS = LEGAL_MOVES[JobStatus.RUNNING] - {JobStatus.QUEUED}
@@ -53,10 +63,12 @@ def _now() -> datetime:
 
 
 class SqlLedger(JobLedger):
-    """A ledger at `sqlite:///absolute/path/jobs.db`; many processes may use one file.
+    """A ledger at `sqlite:///absolute/path/jobs.db` or `postgresql://USER@HOST:PORT/DATABASE`.
+
+    Many processes may use one database; its tables are made on first use.
 
     Args:
-        address: where the database is; made with its folder on first use.
+        address: where the database is; `sql_sqlite` and `sql_postgresql` say what it may have.
         clock: tells the time, with its zone.
         busy_seconds: how long a call waits for another writer before Unavailable.
     """
@@ -64,7 +76,12 @@ class SqlLedger(JobLedger):
     def __init__(
         self, address: str, *, clock: Callable[[], datetime] = _now, busy_seconds: float = 30.0
     ) -> None:
-        self._database = Database(address, METADATA, busy_seconds)
+        kind = _DATABASES.get(address.partition("://")[0])
+        if kind is None:
+            known = ", ".join(f"{scheme}://" for scheme in _DATABASES)
+            why = f"its scheme is none of {known}"
+            raise bad_address(strip_password(address)[0], "jobs", why, SqliteDatabase.example)
+        self._database: Database = kind(address, METADATA, busy_seconds)
         self._clock = clock
 
     def submit(self, requests: Sequence[JobRequest]) -> list[Job]:

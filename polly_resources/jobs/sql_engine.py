@@ -1,149 +1,123 @@
-"""How an SQL ledger reaches its database: engine, transactions and errors.
+"""How an SQL ledger reaches its database: one engine, two kinds of transaction, errors as ours.
 
-Owns everything that is particular to SQLite; the other `sql*` modules hold portable
-SQLAlchemy Core. Add a server database here: its address, its way to begin a write.
+Owns what all databases share. A database is a subclass in a file of its own (`sql_sqlite`,
+`sql_postgresql`): how to connect, how a transaction begins, what an error means.
 Keep out: tables and rules of the ledger.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import weakref
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
-import tenacity
-from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy import Connection, Engine, MetaData, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from polly_resources.errors import Misconfigured, PollyError, Unavailable
-
-_WRITE = {"polly_begin": "BEGIN IMMEDIATE"}
-_PASSING = ("locked", "busy", "full", "disk i/o")
+from polly_resources.errors import BadInput, PollyError, Unavailable
 
 
-class Database:
+class Database(ABC):
     """One database: `read` sees one snapshot, `write` excludes all other writers.
 
-    Nothing is opened before first use; that use makes the folder, the file and the tables.
+    Nothing is opened before first use; that use makes the tables where they are missing.
+
+    Args:
+        place: the database as errors name it, without a password.
+        metadata: its tables.
+        busy_seconds: how long a call waits for another writer before Unavailable.
     """
 
-    def __init__(self, address: str, metadata: MetaData, busy_seconds: float) -> None:
-        self._path = _path(address)
-        self._metadata = metadata
-        self._busy_seconds = busy_seconds
+    reading: Mapping[str, Any]
+    """The execution options of `read`; `polly_begin` is the SQL that opens it."""
+    writing: Mapping[str, Any]
+    """The execution options of `write`; `polly_begin` is the SQL that opens it."""
+
+    def __init__(self, place: str, metadata: MetaData, busy_seconds: float) -> None:
+        self.place = place
+        self.metadata = metadata
+        self.busy_seconds = busy_seconds
         self._engine: Engine | None = None
         self._lock = threading.Lock()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection in a transaction that sees one state of the database."""
-        with self._errors(), self._open().begin() as connection:
+        with self._begun(self.reading) as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A connection in a transaction that no other writer can interleave with."""
-        with self._errors():
-            engine = self._open().execution_options(**_WRITE)
-            with engine.begin() as connection:
-                yield connection
+        with self._begun(self.writing) as connection:
+            yield connection
+
+    @abstractmethod
+    def engine(self) -> Engine:
+        """A new engine; nothing is connected yet."""
+
+    @abstractmethod
+    def make_tables(self, engine: Engine) -> None:
+        """Make the tables that are missing, whoever else does the same."""
+
+    @abstractmethod
+    def translated(self, error: DBAPIError) -> PollyError:
+        """The driver's error as ours."""
+
+    @contextmanager
+    def _begun(self, options: Mapping[str, Any]) -> Iterator[Connection]:
+        with self._errors(), self._open().execution_options(**options).begin() as connection:
+            yield connection
 
     def _open(self) -> Engine:
         with self._lock:
             if self._engine is None:
-                self._engine = self._create()
+                engine = self.engine()
+                event.listen(engine, "begin", _begin)
+                try:
+                    self.make_tables(engine)
+                except BaseException:
+                    engine.dispose()
+                    raise
+                weakref.finalize(self, engine.dispose)
+                self._engine = engine
             return self._engine
-
-    def _create(self) -> Engine:
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise _unreadable(self._path, error) from error
-        engine = _sqlite_engine(self._path, self._busy_seconds)
-        retry = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(
-                lambda e: isinstance(e, OperationalError) and "locked" in str(e.orig)
-            ),
-            stop=tenacity.stop_after_delay(self._busy_seconds),
-            wait=tenacity.wait_random(0.01, 0.1),
-            reraise=True,
-        )
-        try:
-            retry(self._make_tables, engine)
-        except BaseException:
-            engine.dispose()
-            raise
-        return engine
-
-    def _make_tables(self, engine: Engine) -> None:
-        with engine.connect() as connection:
-            # Outside a transaction: SQLite refuses to change the journal within one.
-            cursor = connection.connection.cursor()
-            cursor.execute("PRAGMA journal_mode=WAL")
-            cursor.close()
-        with engine.execution_options(**_WRITE).begin() as connection:
-            self._metadata.create_all(connection)
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
         try:
             yield
         except DBAPIError as error:
-            raise _translated(self._path, error) from error
+            raise self.translated(error) from error
+        except PoolTimeout as error:
+            raise self.unavailable(
+                "all its connections are in use", "many threads write at once: try again"
+            ) from error
+        except UnicodeEncodeError as error:
+            raise self.unfit(f"not all of {error.object!r} is Unicode") from error
 
-
-def _path(address: str) -> Path:
-    _, mark, rest = address.partition("sqlite://")
-    if not mark or not rest.strip("/"):
-        raise Misconfigured(
-            "bad_address",
-            f"ledger address {address!r}, expected sqlite:///absolute/path/jobs.db",
-            hint="correct POLLY_JOBS",
-        )
-    return Path("/" + unquote(rest).lstrip("/"))
-
-
-def _sqlite_engine(path: Path, busy_seconds: float) -> Engine:
-    engine = create_engine(
-        URL.create("sqlite", database=str(path)),
-        connect_args={"timeout": busy_seconds, "check_same_thread": False},
-        max_overflow=-1,
-        hide_parameters=True,
-    )
-
-    @event.listens_for(engine, "connect")
-    def _connect(connection: Any, _record: object) -> None:
-        # The driver's own implicit BEGIN is deferred, and a deferred writer can fail halfway.
-        connection.isolation_level = None
-        connection.execute("PRAGMA synchronous=NORMAL")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        options = connection.get_execution_options()
-        connection.exec_driver_sql(options.get("polly_begin", "BEGIN"))
-
-    return engine
-
-
-def _translated(path: Path, error: DBAPIError) -> PollyError:
-    text = str(error.orig)
-    if any(word in text.lower() for word in _PASSING):
+    def unavailable(self, why: object, hint: str) -> Unavailable:
+        """The error for what may pass by itself."""
         return Unavailable(
             "ledger_unavailable",
-            f"the job ledger did not accept the call: {text}",
-            file=str(path),
-            hint="another process may hold it, or the disk is full: try again",
+            f"the job ledger did not accept the call: {why}",
+            file=self.place,
+            hint=hint,
         )
-    return _unreadable(path, error.orig or error)
+
+    def unfit(self, why: object) -> BadInput:
+        """The error for a value that no column can hold."""
+        return BadInput(
+            "ledger_value",
+            f"the job ledger cannot store a value: {why}",
+            file=self.place,
+            hint="rename the source or the dataset; nothing of this call was stored",
+        )
 
 
-def _unreadable(path: Path, error: BaseException) -> Misconfigured:
-    return Misconfigured(
-        "ledger_unreadable",
-        f"the job ledger cannot be used: {error}",
-        file=str(path),
-        hint="POLLY_JOBS must name a readable and writable SQLite file, or a new one",
-    )
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options()["polly_begin"])

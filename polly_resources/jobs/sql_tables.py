@@ -65,12 +65,15 @@ class _UtcTime(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
+# Under PostgreSQL's other collations "CH" may sort after "CZ", or "AA" after "Z".
+_JOB_ID = Text().with_variant(Text(collation="C"), "postgresql")
+
 METADATA = MetaData()
 
 JOBS = Table(
     "jobs",
     METADATA,
-    Column("job_id", Text, primary_key=True),
+    Column("job_id", _JOB_ID, primary_key=True),
     Column("atlas", Text, nullable=False),
     Column("shard", Integer, nullable=False),
     Column("action", Text, nullable=False),
