@@ -23,7 +23,6 @@ from urllib.parse import unquote
 import tenacity
 
 from polly_resources.errors import (
-    BadInput,
     Conflict,
     Misconfigured,
     NotFound,
@@ -31,6 +30,7 @@ from polly_resources.errors import (
     Unavailable,
 )
 from polly_resources.objects.base import ObjectInfo, ObjectStore
+from polly_resources.objects.keys import bad_key, checked, is_key
 
 _LOG = logging.getLogger(__name__)
 _TEMPORARY = ".tmp-"
@@ -107,17 +107,13 @@ class FileStore(ObjectStore):
 
     def _path(self, key: str) -> Path:
         """Where the object is; raises BadInput where the key cannot be one of this store."""
-        parts = key.split("/")
-        if any(part in ("", ".", "..") for part in parts):
-            raise _bad_key(key, "parts between slashes must not be empty, '.' or '..'")
+        parts = checked(key)
         if any(part.startswith(_TEMPORARY) for part in parts):
-            raise _bad_key(key, f"names starting with {_TEMPORARY!r} are unfinished copies")
-        if "\0" in key or not _is_unicode(key):
-            raise _bad_key(key, "a key is Unicode text without NUL")
+            raise bad_key(key, f"names starting with {_TEMPORARY!r} are unfinished copies")
         path = self._root.joinpath(*parts)
         with _named_errors(key):
             if not path.resolve().is_relative_to(self._root.resolve()):
-                raise _bad_key(key, "a link leads out of the store")
+                raise bad_key(key, "a link leads out of the store")
         return path
 
     def _walk(self, folder: Path, base: str, prefix: str) -> Iterator[ObjectInfo]:
@@ -132,7 +128,7 @@ class FileStore(ObjectStore):
 
     def _listed(self, key: str, path: Path) -> os.stat_result | None:
         """The facts of an object met on a walk, None where it is none or is gone."""
-        if not _is_unicode(key):
+        if not is_key(key):
             _LOG.warning("not listed, its name is not UTF-8: %r", key)
             return None
         if path.is_symlink() and not (
@@ -208,22 +204,6 @@ def _flush_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _is_unicode(key: str) -> bool:
-    try:
-        key.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _bad_key(key: str, why: str) -> BadInput:
-    return BadInput(
-        "bad_key",
-        f"{key!r} cannot be an object key: {why}",
-        hint="keys look like landing/demo/GSE1_family.soft.gz",
-    )
-
-
 @contextmanager
 def _named_errors(key: str) -> Iterator[None]:
     try:
@@ -235,7 +215,7 @@ def _named_errors(key: str) -> Iterator[None]:
 def _named(key: str, error: OSError | RuntimeError) -> PollyError:
     number = getattr(error, "errno", None)
     if number in _BAD_NAME or isinstance(error, RuntimeError):
-        return _bad_key(key, str(error))
+        return bad_key(key, str(error))
     if number in _OCCUPIED:
         return Conflict(
             "key_conflict",

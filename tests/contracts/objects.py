@@ -16,15 +16,17 @@ from polly_resources.objects.base import ObjectStore
 
 BAD_KEYS = [
     "", "/", "/etc/passwd", "a/", "a//b", "..", "../a", "a/../b", "a/..", ".", "a/./b", "a\0b",
-    "a/\udce9.gct",
+    "a/\udce9.gct", "a/" + "x" * 256, "a/" + "é" * 128,
 ]  # fmt: skip
 ODD_KEYS = [
     "landing/demo/with space and ünïcode 测试.gct",
     "landing/demo/.hidden",
     "landing/demo/percent%2Fplus+hash#query?.txt",
-    "landing/demo/back\\slash 'quote' \"double\"",
+    "landing/demo/'quote' \"double\" a=b;c,d:e|f*<g>",
     "landing/demo/new\nline",
     "landing/..odd../x...y",
+    "landing/demo/ spaces at both ends ",
+    "landing/demo/" + "é" * 127,
 ]
 
 
@@ -81,6 +83,12 @@ class ObjectStoreContract(ABC):
         assert self.read(store, key) == b"odd"
         store.delete(key)
         assert list(store.list("")) == []
+
+    def test_a_backslash_is_no_slash(self, store, put):
+        info = put("landing/back\\slash/a\\b", b"odd")
+        assert list(store.list("")) == list(store.list("landing/back\\slash/")) == [info]
+        assert self.read(store, info.key) == b"odd"
+        assert store.head("landing/back/slash/a/b") is None
 
     @pytest.mark.parametrize("key", BAD_KEYS)
     def test_what_cannot_be_a_key_is_refused(self, store, tmp_path, key):

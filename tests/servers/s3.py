@@ -5,6 +5,7 @@ Keep out: how one of them is installed and started (its own file).
 
 from __future__ import annotations
 
+import uuid
 from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +23,7 @@ class S3Server(Server):
     def __init__(self, data: Path) -> None:
         super().__init__(data)
         self.port = free_port()
+        self._bucket = ""
 
     @property
     def endpoint(self) -> str:
@@ -31,6 +33,13 @@ class S3Server(Server):
     @abstractmethod
     def make_bucket(self, name: str) -> None:
         """Make a bucket that `base.AWS` may read and write and `base.READER` may read."""
+
+    def bucket(self) -> str:
+        """A bucket for everybody who keeps to a new prefix; made at the first call."""
+        if not self._bucket:
+            self._bucket = f"shared-{uuid.uuid4().hex}"
+            self.make_bucket(self._bucket)
+        return self._bucket
 
     def client(self, keys: Mapping[str, str] = AWS) -> Any:
         """A client that fails soon and asks once."""
