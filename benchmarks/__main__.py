@@ -24,6 +24,7 @@ BENCHMARKS = {
     "genes": "one gene across datasets, beside TileDB-SOMA and h5ad files",
     "ingest": "storing prebuilt AnnData, beside tiledbsoma.io.from_anndata",
     "matrices": "one dataset to arrays and AnnData, beside TileDB-SOMA, anndata and h5py",
+    "profiles": "the same work on embedded backends and on the servers of `make up-servers`",
     "search": "full text and facets, beside SQLite FTS5",
     "sql": "metadata SQL as the atlas grows",
 }
