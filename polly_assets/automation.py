@@ -7,8 +7,9 @@ import dagster as dg
 
 from polly_assets import atlases, batches, upkeep
 from polly_assets.partitions import BATCH_TAG, SHARD_PARTITIONS, SHARD_TAG, SHARDS, Stores
+from polly_resources.errors import Transient
 from polly_resources.jobs.base import JobLedger
-from polly_resources.resources import LimitsResource
+from polly_resources.resources import EventsResource, LimitsResource
 
 RUNS_PER_TICK = 20
 """Submitting a run takes the daemon about half a second, and a tick has 60 seconds."""
@@ -36,16 +37,22 @@ ONTOLOGIES = dg.define_asset_job(
     job=INGEST,
     minimum_interval_seconds=10,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Queue what landed, then claim queued jobs into batches and launch a run each.",
+    description="Queue what landed or was removed, then claim queued jobs and launch their runs.",
 )
 def landing_sensor(
-    context: dg.SensorEvaluationContext, stores: Stores, limits: LimitsResource
+    context: dg.SensorEvaluationContext,
+    stores: Stores,
+    limits: LimitsResource,
+    events: EventsResource,
 ) -> dg.SensorResult | dg.SkipReason:
     """Claims are made before the run requests, so that no job is launched twice."""
-    ledger = stores.jobs.open()
+    ledger, tables = stores.jobs.open(), stores.tables.open()
     _renew_waiting(context.instance, ledger)
     batches.release_dead(ledger)
-    _, known = upkeep.submit_landed(ledger, stores.objects.open(), stores.tables.open())
+    try:
+        upkeep.follow(events.open(), ledger, stores.objects.open(), tables)
+    except Transient as error:  # what is queued already can be worked on
+        context.log.warning("events are not followed for now: %s", error)
     requests: list[dg.RunRequest] = []
     while len(requests) < RUNS_PER_TICK:
         batch_id = batches.new_batch_id()
@@ -57,7 +64,7 @@ def landing_sensor(
         requests.append(dg.RunRequest(run_key=batch_id, partition_key=key, tags=tags))
     if not requests:
         return dg.SkipReason("nothing landed and nothing is queued")
-    partitions = [key for atlas in known for key in atlas.partitions()]
+    partitions = [key for atlas in atlases.listed(tables) for key in atlas.partitions()]
     known_keys = context.instance.get_dynamic_partitions(SHARD_PARTITIONS)
     missing = [key for key in partitions if key not in known_keys]
     return dg.SensorResult(
@@ -73,12 +80,17 @@ def _renew_waiting(instance: dg.DagsterInstance, ledger: JobLedger) -> None:
             ledger.renew(run.tags[BATCH_TAG], lease_seconds=batches.LAUNCH_LEASE_SECONDS)
 
 
-@dg.op(description="Release dead claims, queue missed files, compact tables.")
+@dg.op(description="Release dead claims, queue what events missed, compact tables.")
 def reconcile(context: dg.OpExecutionContext, stores: Stores) -> None:
     """See `upkeep.reconcile`."""
     done = upkeep.reconcile(stores.jobs.open(), stores.objects.open(), stores.tables.open())
     context.add_output_metadata(
-        {"released": done.released, "queued": done.queued, "compacted": done.compacted}
+        {
+            "released": done.released,
+            "queued": done.queued,
+            "removed": done.removed,
+            "compacted": done.compacted,
+        }
     )
 
 

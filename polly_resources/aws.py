@@ -50,12 +50,17 @@ _REFUSED = {
     "UnrecognizedClientException",
 }
 _PASSING = {
+    "ConcurrentModificationException",
     "InternalError",
     "InternalFailure",
     "InternalServerError",
+    "KmsThrottled",
     "LimitExceededException",
+    "OverLimit",
+    "OperationTimeoutException",
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
+    "RequestThrottled",
     "RequestTimeout",
     "ServiceUnavailable",
     "SlowDown",
@@ -169,6 +174,8 @@ def answered(code: str, message: str, status: int, what: str, place: str) -> Pol
             f"{place} does not exist",
             hint="make it, such as with `aws s3 mb s3://NAME`, or correct the address",
         )
+    if code in _PASSING or status == 429 or status >= 500:
+        return _unavailable(error, what, place)
     if code in _REFUSED or status in (401, 403):
         return Misconfigured(
             f"{what}_refused",

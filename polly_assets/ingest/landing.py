@@ -21,7 +21,7 @@ from polly_assets.ingest.given import collect
 from polly_resources.errors import BadInput, NotFound
 from polly_resources.jobs.base import JobLedger
 from polly_resources.objects.base import ObjectInfo, ObjectStore
-from polly_resources.records import JobAction, JobFilter, JobRequest, Priority
+from polly_resources.records import Job, JobAction, JobFilter, JobRequest, JobStatus, Priority
 
 LOG = logging.getLogger(__name__)
 
@@ -30,6 +30,9 @@ ROOT = "landing/"
 
 SETTLE = timedelta(seconds=2)
 """An object changed more recently may still be being written."""
+
+GONE = ""
+"""The fingerprint of a deletion that follows from a file being gone: there is none."""
 
 _ALL = 1_000_000
 
@@ -61,7 +64,7 @@ def land(
     before: a sidecar given alone is an update of the matrix that it describes.
     """
     files = collect(paths)
-    names = [name for group in group_sources(sorted(files)) for name in _members(group).values()]
+    names = [name for group in group_sources(sorted(files)) for name in members(group).values()]
     if not names:
         raise BadInput(
             "nothing_to_ingest",
@@ -75,11 +78,11 @@ def land(
             zip(names, pool.map(lambda n: _put(objects, root + n, files[n]), names), strict=True)
         )
     digests = {name: digest for name, (digest, _) in put.items()}
-    infos = _infos(objects, root) | {name: info for name, (_, info) in put.items()}
+    infos = listed(objects, atlas) | {name: info for name, (_, info) in put.items()}
     return [
         _request(objects, atlas, group, infos, priority=priority, digests=digests)
         for group in group_sources(sorted(infos))
-        if not put.keys().isdisjoint(_members(group).values())
+        if not put.keys().isdisjoint(members(group).values())
     ]
 
 
@@ -97,51 +100,127 @@ def missed(
 ) -> list[JobRequest]:
     """Requests for landed sources whose current version no job has taken up.
 
-    Compares cheap version marks first and reads content only where they differ.
+    Compares cheap version marks first and reads content only where they differ. What
+    changed a moment ago may still be being written, and waits for the next call.
     """
     now = now or datetime.now(UTC)
+    infos = listed(objects, atlas)
+    groups = settled(group_sources(list(infos)), infos, now)
+    return untaken(objects, atlas, groups, infos, known=taken(ledger, atlas), now=now)
+
+
+def settled(
+    groups: Sequence[SourceGroup], infos: Mapping[str, ObjectInfo], now: datetime
+) -> list[SourceGroup]:
+    """The sources of which nothing changed a moment ago."""
+    return [
+        group
+        for group in groups
+        if all(abs(now - info.modified_at) > SETTLE for info in _held(group, infos))
+    ]
+
+
+def untaken(
+    objects: ObjectStore,
+    atlas: Atlas,
+    groups: Sequence[SourceGroup],
+    infos: Mapping[str, ObjectInfo],
+    *,
+    known: Mapping[str, Taken],
+    now: datetime,
+) -> list[JobRequest]:
+    """Requests for those of the sources whose version in `infos` is not the known one."""
     root = prefix(atlas.name)
-    infos = _infos(objects, root)
-    known = _known_etags(ledger, atlas)
-    requests = []
-    for group in group_sources(sorted(infos)):
-        held = _held(group, infos)
-        settled = all(abs(now - info.modified_at) > SETTLE for info in held)
-        if not settled or known.get(root + group.main) == _etag(held):
-            continue
-        try:
-            requests.append(_request(objects, atlas, group, infos))
-        except (BadInput, NotFound) as error:  # unreadable, or gone since it was listed
-            LOG.warning("landed file passed over: %s", error)
-    return requests
+    changed = []
+    for group in groups:
+        before = known.get(root + group.main)
+        if before is None or not before.covers(_held(group, infos), now):
+            changed.append(group)
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        tried = pool.map(lambda group: _try_request(objects, atlas, group, infos), changed)
+        return [request for request in tried if request is not None]
 
 
-def _known_etags(ledger: JobLedger, atlas: Atlas) -> dict[str, str]:
-    """The version mark that each source's newest ingest took up.
+def _try_request(
+    objects: ObjectStore, atlas: Atlas, group: SourceGroup, infos: Mapping[str, ObjectInfo]
+) -> JobRequest | None:
+    """The request for a source; None where it is unreadable, or gone since it was listed."""
+    try:
+        return _request(objects, atlas, group, infos)
+    except (BadInput, NotFound) as error:
+        LOG.warning("landed file passed over: %s", error)
+        return None
 
-    Deleting a dataset leaves its file: it stays known, or it would be ingested again.
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The version of a source that its newest ingest took up, and what was removed since.
+
+    `vanished`: because the file was gone; a file there now is another one.
     """
-    newest = ledger.find(JobFilter(atlas=atlas.name, latest_per_source=True, limit=_ALL))
-    others = [job.source for job in newest if job.action != JobAction.INGEST]
-    older = ledger.find(JobFilter(atlas=atlas.name, sources=others, limit=_ALL)) if others else []
-    known: dict[str, str] = {}
-    for job in (*newest, *older):
+
+    etag: str
+    busy: bool = False
+    removed_at: datetime | None = None
+    vanished: bool = False
+
+    def covers(self, held: Sequence[ObjectInfo], now: datetime) -> bool:
+        """Whether these objects are what the ingest took up.
+
+        Deleting a dataset leaves its file, which must not be ingested again for being
+        there; a file that landed after the deletion is.
+        """
+        if self.etag != _etag(held) or self.vanished:
+            return False
+        removed_at = self.removed_at
+        return removed_at is None or not any(removed_at < i.modified_at <= now for i in held)
+
+
+def taken(ledger: JobLedger, atlas: Atlas, sources: Sequence[str] = ()) -> dict[str, Taken]:
+    """What the ledger knows of these sources, or of all, that were ever ingested."""
+    if sources:
+        jobs = ledger.find(JobFilter(atlas=atlas.name, sources=sources, limit=_ALL))
+    else:
+        jobs = ledger.find(JobFilter(atlas=atlas.name, latest_per_source=True, limit=_ALL))
+        others = [job.source for job in jobs if job.action != JobAction.INGEST]
+        if others:
+            jobs = [job for job in jobs if job.action == JobAction.INGEST]
+            jobs += ledger.find(JobFilter(atlas=atlas.name, sources=others, limit=_ALL))
+    by_source: dict[str, list[Job]] = {}
+    for job in jobs:
+        by_source.setdefault(job.source, []).append(job)
+    found = {source: _taken(newest_first) for source, newest_first in by_source.items()}
+    return {source: one for source, one in found.items() if one is not None}
+
+
+def _taken(newest_first: Sequence[Job]) -> Taken | None:
+    deletions: list[Job] = []
+    for job in newest_first:
         if job.action == JobAction.INGEST:
-            known.setdefault(job.source, job.etag)
-    return known
+            return Taken(
+                etag=job.etag,
+                busy=newest_first[0].status in (JobStatus.QUEUED, JobStatus.RUNNING),
+                removed_at=deletions[0].created_at if deletions else None,
+                vanished=any(deletion.fingerprint == GONE for deletion in deletions),
+            )
+        if job.action == JobAction.DELETE:
+            deletions.append(job)
+    return None
 
 
-def _members(group: SourceGroup) -> dict[str, str]:
+def members(group: SourceGroup) -> dict[str, str]:
     """The files of a source by suffix; the main one has none."""
     return {"": group.main, **group.sidecars}
 
 
-def _infos(objects: ObjectStore, folder: str) -> dict[str, ObjectInfo]:
-    return {info.key.removeprefix(folder): info for info in objects.list(folder)}
+def listed(objects: ObjectStore, atlas: Atlas, beginning: str = "") -> dict[str, ObjectInfo]:
+    """What lies in the atlas's landing folder by name, of names that begin so."""
+    root = prefix(atlas.name)
+    return {info.key.removeprefix(root): info for info in objects.list(root + beginning)}
 
 
 def _held(group: SourceGroup, infos: Mapping[str, ObjectInfo]) -> list[ObjectInfo]:
-    return [infos[name] for _, name in sorted(_members(group).items())]
+    return [infos[name] for _, name in sorted(members(group).items())]
 
 
 def _digest(objects: ObjectStore, key: str) -> str:
@@ -193,7 +272,7 @@ def _request(
         fingerprint=_fingerprint(
             {
                 suffix: digests.get(name) or _digest(objects, root + name)
-                for suffix, name in _members(group).items()
+                for suffix, name in members(group).items()
             }
         ),
         etag=_etag(held),

@@ -19,7 +19,7 @@ from typing import Any
 import pyarrow as pa
 
 from polly_assets.genes import GeneIndex
-from polly_assets.ingest import landing
+from polly_assets.ingest import changes, landing
 from polly_assets.ingest.formats import text
 from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Source
 from polly_assets.ingest.formats.registry import reader_for
@@ -68,9 +68,19 @@ def raw(work: Work, jobs: Sequence[Job]) -> Report:
     """Carry out deletions; pin the landed objects of the ingest jobs."""
     report = Report(jobs=len(jobs))
     doomed = [job for job in jobs if job.action == JobAction.DELETE]
-    remove(work.tables, work.search, work.atlas.name, [job.dataset_id for job in doomed])
-    report.removed = len(doomed)
-    outcomes = [JobOutcome(job.job_id, job.dataset_id, JobStatus.DELETED) for job in doomed]
+    kept = changes.kept(work, doomed)
+    ids = [job.dataset_id for job in doomed if job.job_id not in kept]
+    remove(work.tables, work.search, work.atlas.name, ids)
+    report.removed = len(ids)
+    outcomes = [
+        JobOutcome(
+            job.job_id,
+            job.dataset_id,
+            JobStatus.DELETED,
+            warnings=(kept[job.job_id],) if job.job_id in kept else (),
+        )
+        for job in doomed
+    ]
     ingests = [job for job in jobs if job.action == JobAction.INGEST]
     at = landing.landed(work.objects, [job.source for job in ingests])
     rows = []

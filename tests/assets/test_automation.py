@@ -38,7 +38,7 @@ def drop(instance, name: str, content: str = "", age: float = 60.0) -> None:
 def resources(instance) -> dict:
     faces = from_settings(instance.settings)
     stores = Stores(**{name: faces[name] for name in ("jobs", "objects", "tables", "search")})
-    return {"stores": stores, "limits": faces["limits"]}
+    return {"stores": stores, "limits": faces["limits"], "events": faces["events"]}
 
 
 def tick(instance, dagster) -> dg.SensorResult | dg.SkipReason:
@@ -124,7 +124,7 @@ class TestReconciliation:
     def test_what_was_lost_is_found(self, instance):
         drop(instance, "demo/a.gct")
         done = upkeep.reconcile(instance.ledger, instance.objects, instance.tables)
-        assert done == upkeep.Upkeep(released=0, queued=1, compacted=0)
+        assert done == upkeep.Upkeep(released=0, queued=1, removed=0, compacted=0)
         assert upkeep.reconcile(instance.ledger, instance.objects, instance.tables).queued == 0
         (job,) = instance.drain()
         assert job.status == JobStatus.SUCCEEDED
@@ -151,10 +151,12 @@ class TestReconciliation:
 
     def test_as_an_op_and_on_a_schedule(self, instance, dagster):
         drop(instance, "demo/a.gct")
-        done = reconciliation.execute_in_process(resources=resources(instance), instance=dagster)
+        done = reconciliation.execute_in_process(
+            resources={"stores": resources(instance)["stores"]}, instance=dagster
+        )
         assert done.success
         (output,) = done.filter_events(lambda event: event.is_successful_output)
         numbers = {key: value.value for key, value in output.step_output_data.metadata.items()}
-        assert numbers == {"released": 0, "queued": 1, "compacted": 0}
+        assert numbers == {"released": 0, "queued": 1, "removed": 0, "compacted": 0}
         with dg.build_schedule_context() as context:
             assert reconciliation_schedule(context) == {}

@@ -36,8 +36,9 @@ class Moto(S3Server):
     def command(self) -> Sequence[str | Path]:
         """moto's own server, with another way to send where one is asked for."""
         python = python_packages(*_PACKAGES) / Path(sys.executable).name
-        arguments = ["--host", HOST, "--port", str(self.port)]
-        return [python, moto_main.__file__, self.queue_endpoint, *arguments]
+        # -P: the folder of the program is not searched, or `moto` would be this module.
+        program = [python, "-P", moto_main.__file__, self.queue_endpoint]
+        return [*program, "--host", HOST, "--port", str(self.port)]
 
     def environment(self) -> Mapping[str, str]:
         """The keys with which it sends to queues."""

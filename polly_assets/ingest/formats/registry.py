@@ -121,6 +121,16 @@ def group_sources(names: Sequence[str]) -> list[SourceGroup]:
     return sorted(groups, key=lambda group: group.main)
 
 
+def base_of(name: str) -> str:
+    """What a file's name has in common, but for case, with those that it may belong to.
+
+    `x` of `a/x.gct.gz`, `x.json` and `x_samples.csv`.
+    """
+    base = base_name(name)
+    found = _MARKED.fullmatch(_plain(name.rpartition("/")[2]))
+    return base[: -len(found["mark"]) - 1] if found else base
+
+
 def _pair(files: Sequence[str], marked: Sequence[str]) -> list[SourceGroup]:
     matrices = sorted(
         (name for name in files if _is_matrix(name)),
