@@ -181,7 +181,10 @@ class TablesContract:
     @settings(
         max_examples=20,
         deadline=None,
-        suppress_health_check=[HealthCheck.function_scoped_fixture],
+        suppress_health_check=[
+            HealthCheck.function_scoped_fixture,
+            HealthCheck.differing_executors,  # one suite for many backends
+        ],
     )
     @given(
         st.lists(
