@@ -24,13 +24,15 @@ class SeaweedFS(S3Server):
     """
 
     name: ClassVar[str] = "seaweedfs"
+    # Its data is closed in an instant; then it waits half a minute for its own connections.
+    stop_seconds: ClassVar[float] = 3
     volumes: ClassVar[int] = 1000
     volume_megabytes: ClassVar[int] = 64
 
     def __init__(self, data: Path) -> None:
         super().__init__(data)
-        ports: set[int] = set()
-        while len(ports) < 7:
+        ports = {self.port}
+        while len(ports) < 8:
             ports.add(free_port())
         self._ports = sorted(ports - {self.port})
 
@@ -47,7 +49,7 @@ class SeaweedFS(S3Server):
         return [_programs() / "weed", "server", *(f"-{k}={v}" for k, v in self._options())]
 
     def _options(self) -> list[tuple[str, object]]:
-        master, master_grpc, volume, volume_grpc, filer, filer_grpc = self._ports[:6]
+        master, master_grpc, volume, volume_grpc, filer, filer_grpc, s3_grpc = self._ports
         return [
             ("ip", HOST),
             ("ip.bind", HOST),
@@ -66,6 +68,7 @@ class SeaweedFS(S3Server):
             ("filer.localSocket", self.data / "filer.sock"),
             ("s3", "true"),
             ("s3.port", self.port),
+            ("s3.port.grpc", s3_grpc),
             ("s3.config", self.data / "s3.json"),
             ("s3.localSocket", self.data / "s3.sock"),
             ("s3.autoCreateBucket", "false"),
