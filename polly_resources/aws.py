@@ -175,15 +175,13 @@ def answered(code: str, message: str, status: int, what: str, place: str) -> Pol
             hint="make it, such as with `aws s3 mb s3://NAME`, or correct the address",
         )
     if code in _PASSING or status == 429 or status >= 500:
-        return _unavailable(error, what, place)
+        return _unavailable(said, what, place)
     if code in _REFUSED or status in (401, 403):
         return Misconfigured(
             f"{what}_refused",
             f"{place} refuses access: {said}",
             hint="check the AWS credentials and what they may do",
         )
-    if code in _PASSING or status >= 500:
-        return _unavailable(said, what, place)
     return Misconfigured(
         f"{what}_failed",
         f"{place} does not take the request: {said}",
