@@ -52,6 +52,7 @@ def translate(statement: Statement, sources: Mapping[str, str], max_rows: int | 
     tree = statement.tree.copy()
     used = {table.name for table in tree.find_all(exp.Table)}
     results.shape(tree, max_rows)
+    _own_names(tree, statement)
     own = tree.args.get("with_")
     tree.set("with_", None)
     before = [f"{quote(name)} AS ({sources[name]})" for name in sources if name in used]
@@ -116,6 +117,15 @@ def _parametric(kind: pa.DataType) -> str:
         fields = ", ".join(f"{quote(field.name)} {type_name(field.type)}" for field in kind)
         name = f"ROW({fields})"
     return name
+
+
+def _own_names(tree: exp.Query, statement: Statement) -> None:
+    """Columns are called in the result as their tables call them, whatever the statement writes."""
+    names = {name.lower(): name for r in statement.relations.values() for name in r.schema.names}
+    for item in tree.selects:
+        if isinstance(item, exp.Column) and item.name.lower() in names:
+            name = exp.to_identifier(names[item.name.lower()], quoted=True)
+            item.replace(exp.Alias(this=item.copy(), alias=name))
 
 
 def _column(field: pa.Field, present: bool) -> str:

@@ -61,7 +61,7 @@ def arrow_type(signature: Signature) -> pa.DataType:
         key, value = _inner(signature)
         return pa.map_(arrow_type(key), arrow_type(value))
     if name == "row":
-        fields = zip(_field_names(signature), _inner(signature), strict=True)
+        fields = zip(field_names(signature), _inner(signature), strict=True)
         return pa.struct([pa.field(name, arrow_type(kind)) for name, kind in fields])
     raise BadQuery(
         "not_supported",
@@ -100,7 +100,7 @@ def _inner(signature: Signature) -> list[Signature]:
     return [value.get("typeSignature", value) for value in found]
 
 
-def _field_names(signature: Signature) -> list[str]:
+def field_names(signature: Signature) -> list[str]:
     """Names of a row's fields; those without are called as the embedded engine does."""
     named = [argument["value"].get("fieldName") for argument in signature["arguments"]]
     return [field["name"] if field else f"_{index}" for index, field in enumerate(named)]
@@ -142,7 +142,7 @@ def _row(signature: Signature, values: Sequence[Any]) -> pa.Array:
     ]
     fields = [
         pa.field(name, column.type)
-        for name, column in zip(_field_names(signature), columns, strict=True)
+        for name, column in zip(field_names(signature), columns, strict=True)
     ]
     return pa.StructArray.from_arrays(columns, fields=fields, mask=_absent(values))
 

@@ -234,6 +234,8 @@ _RULES = {
     ],
     "tables": [
         {"user": USER, "catalog": "(lake|search|probe)", "privileges": ["SELECT"]},
+        # Trino asks for the right to make a table of whoever registers one.
+        {"user": USER, "catalog": "lake_admin", "privileges": ["OWNERSHIP"]},
         {"privileges": []},
     ],
     "procedures": [
@@ -247,10 +249,10 @@ _RULES = {
         {"privileges": []},
     ],
     "functions": [{"privileges": []}],
-    "queries": [{"user": USER, "allow": ["execute"], "queryOwner": USER}, {"allow": ["execute"]}],
+    "queries": [{"allow": ["execute"]}],
     "impersonation": [],
     "system_information": [],
     "system_session_properties": [{"allow": False}],
     "catalog_session_properties": [{"allow": False}],
 }
-"""What `polly` may do: read, and make tables known. Nobody may do more."""
+"""What `polly` may do: read from `lake`, and make tables known in `lake_admin`."""

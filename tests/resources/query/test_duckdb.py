@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from polly_resources.query.base import QueryEngine, Relation, Statement
 from polly_resources.query.duckdb import DuckDBEngine
 from polly_resources.query.results import result_names
 from polly_resources.tables.base import TableFiles
-from tests.contracts.query import DATA, SCHEMA, QueryEngineContract, files
+from tests.contracts.query import DATA, SCHEMA, QueryEngineContract, TableOf
 
 NUMBERS = Relation(pa.schema([("x", pa.int64())]), rows=pa.table({"x": range(200_000)}))
 ENDLESS = "SELECT count(*) FROM n AS a, n AS b, n AS c WHERE a.x * b.x * c.x = -1"
@@ -37,10 +38,45 @@ def shared() -> DuckDBEngine:
     return DuckDBEngine("duckdb://?memory=1GB&threads=2")
 
 
+def files(folder: Path, parts: list[pa.Table], schema: pa.Schema = SCHEMA) -> Relation:
+    """A relation over Parquet files below `shard=0`, without the partition column."""
+    paths = []
+    for index, part in enumerate(parts):
+        path = folder / "a" / "t" / "shard=0" / f"part {index}.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        names = [name for name in part.column_names if name != "shard"]
+        pq.write_table(part.select(names), path)
+        paths.append(str(path))
+    return Relation(
+        schema, files=TableFiles("a/t", 0, tuple(paths), sum(part.num_rows for part in parts))
+    )
+
+
 class TestDuckDB(QueryEngineContract):
     @pytest.fixture
     def engine(self, shared: DuckDBEngine) -> QueryEngine:
         return shared
+
+    @pytest.fixture
+    def table_of(self, tmp_path: Path) -> TableOf:
+        def table_of(parts: list[pa.Table], schema: pa.Schema) -> Relation:
+            return files(tmp_path / str(len(list(tmp_path.iterdir()))), parts, schema)
+
+        return table_of
+
+    @pytest.fixture
+    def lose(self) -> Callable[[Relation], None]:
+        def lose(relation: Relation) -> None:
+            assert relation.files is not None
+            for path in relation.files.files:
+                Path(path).unlink()
+
+        return lose
+
+    def test_awkward_paths(self, engine: QueryEngine, tmp_path: Path) -> None:
+        relation = files(tmp_path / "it's [a] *dir?" / "é", [DATA])
+        found = engine.run(statement("SELECT count(*) AS n FROM t", t=relation))
+        assert found.to_pylist() == [{"n": 3}]
 
 
 class TestHardening:
