@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from polly_resources.addresses import strip_password
-from tests.servers.base import AWS, Server
+from tests.servers.base import AWS, HOST, Server
 from tests.servers.bridge import Bridge
 from tests.servers.dynamodb import DynamoDB
 from tests.servers.elasticmq import ElasticMQ
 from tests.servers.moto import Moto
 from tests.servers.opensearch import OpenSearch
 from tests.servers.postgres import Postgres
+from tests.servers.s3 import S3Server
 from tests.servers.seaweedfs import SeaweedFS
 from tests.servers.trino import Trino
 from tests.servers.versitygw import VersityGW
@@ -69,27 +69,25 @@ class ServersStack(Stack):
         self.s3 = SeaweedFS(data)
         self.postgres = Postgres(data)
         self.opensearch = OpenSearch(data)
-        self.trino = Trino(data, self.s3.endpoint, search=self.opensearch.address)
+        self.trino = Trino(data, self.s3.endpoint, search=f"{HOST}:{self.opensearch.port}")
         super().__init__(self.s3, self.postgres, self.opensearch, self.trino)
 
     def prepare(self) -> None:
         """See `Stack.prepare`."""
-        for bucket in (LANDING, LAKE):
-            self.s3.make_bucket(bucket)
+        make_buckets(self.s3)
 
     def environment(self, name: str = "polly") -> dict[str, str]:
         """See `Stack.environment`."""
-        jobs, password = strip_password(self.postgres.address)
         return {
             **AWS,
             "POLLY_PROFILE": "servers",
             "POLLY_EVENTS": "listing://",
-            "POLLY_JOBS": f"{jobs}?schema={name}",
-            "POLLY_JOBS_PASSWORD": password,
+            "POLLY_JOBS": f"{self.postgres.address}?schema={name}",
+            "POLLY_JOBS_PASSWORD": self.postgres.PASSWORD,
             "POLLY_OBJECTS": f"s3://{LANDING}/{name}?endpoint={self.s3.endpoint}",
             "POLLY_TABLES": f"delta+s3://{LAKE}/{name}?endpoint={self.s3.endpoint}",
             "POLLY_SEARCH": f"{self.opensearch.address}/{name}-",
-            "POLLY_QUERY": self.trino.address,
+            "POLLY_QUERY": query(self.trino, name),
         }
 
 
@@ -106,7 +104,7 @@ class AwsStack(Stack):
         self.dynamodb = DynamoDB(data)
         self.glue = Moto(data)
         self.opensearch = OpenSearch(data)
-        self.trino = Trino(data, self.s3.endpoint, search=self.opensearch.address)
+        self.trino = Trino(data, self.s3.endpoint, search=f"{HOST}:{self.opensearch.port}")
         super().__init__(
             self.queue,
             self.bridge,
@@ -126,8 +124,7 @@ class AwsStack(Stack):
 
     def prepare(self) -> None:
         """See `Stack.prepare`."""
-        for bucket in (LANDING, LAKE):
-            self.s3.make_bucket(bucket)
+        make_buckets(self.s3)
 
     def environment(self, name: str = "polly") -> dict[str, str]:
         """See `Stack.environment`."""
@@ -141,8 +138,20 @@ class AwsStack(Stack):
             "POLLY_OBJECTS": f"s3://{LANDING}/{name}?endpoint={self.s3.endpoint}",
             "POLLY_TABLES": f"delta+s3://{LAKE}/{name}?endpoint={self.s3.endpoint}",
             "POLLY_SEARCH": f"{self.opensearch.address}/{name}-",
-            "POLLY_QUERY": self.trino.address,
+            "POLLY_QUERY": query(self.trino, name),
         }
+
+
+def make_buckets(s3: S3Server) -> None:
+    """Make the buckets that are not there."""
+    there = {bucket["Name"] for bucket in s3.client().list_buckets()["Buckets"]}
+    for name in {LANDING, LAKE} - there:
+        s3.make_bucket(name)
+
+
+def query(trino: Trino, name: str) -> str:
+    """The address of the SQL engine for one platform on it."""
+    return f"trino://polly@{HOST}:{trino.port}/lake?search=search&index_prefix={name}-"
 
 
 STACKS: Mapping[str, type[ServersStack] | type[AwsStack]] = {

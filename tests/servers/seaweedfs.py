@@ -69,6 +69,7 @@ class SeaweedFS(S3Server):
             ("s3", "true"),
             ("s3.port", self.port),
             ("s3.port.grpc", s3_grpc),
+            ("s3.port.grpc", s3_grpc),
             ("s3.config", self.data / "s3.json"),
             ("s3.localSocket", self.data / "s3.sock"),
             ("s3.autoCreateBucket", "false"),
