@@ -75,7 +75,8 @@ _PASSING = {
 def client(service: str, address: Address, *, read_seconds: float = READ_SECONDS) -> Any:
     """A client of one service at the address's endpoint and region; safe to share by threads.
 
-    Raises Misconfigured without a region or with credentials that cannot be read.
+    Raises Misconfigured without a region, with credentials that cannot be read, or with an
+    endpoint that is no URL.
     """
     endpoint = address.options.get("endpoint") or None
     config = Config(
@@ -92,7 +93,14 @@ def client(service: str, address: Address, *, read_seconds: float = READ_SECONDS
     with errors(service, service):
         session = boto3.session.Session()
         region = _region(address, session)
-        return session.client(service, endpoint_url=endpoint, region_name=region, config=config)
+        try:
+            return session.client(service, endpoint_url=endpoint, region_name=region, config=config)
+        except ValueError as error:
+            raise Misconfigured(
+                "bad_endpoint",
+                f"the address's endpoint {endpoint!r} is no URL",
+                hint="give it as ?endpoint=http://HOST:PORT",
+            ) from error
 
 
 class Keys:
