@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from polly_resources.errors import BadInput, BadQuery
-from polly_resources.records import SearchAnswer, SearchDocument, SearchRequest
+from polly_resources.records import IndexEntry, SearchAnswer, SearchDocument, SearchRequest
 from polly_resources.search.base import SearchIndex
 
 
@@ -70,7 +70,7 @@ def naive_match(source: SearchDocument, request: SearchRequest) -> bool:
     )
 
 
-WORD = st.sampled_from(["lung", "Cancer", "IL-6", "TNF", "Δ", "5", "a_b", "ß"])
+WORD = st.sampled_from(["lung", "Cancer", "IL-6", "TNF", "Δ", "5", "a_b", "ß", "ΣΑΣ", "का", "x²"])
 TEXT = st.lists(WORD, max_size=4).map(" ".join)
 VALUE = st.sampled_from(
     ["lung", "Lung", "lung cancer", 'a/b "c"', "x:y", "é", "", "2020-01-01T00:00:00Z"]
@@ -182,10 +182,35 @@ class SearchIndexContract(ABC):
         index.put("demo", [document("d1", "Sjo\u0308gren 5 \u00b5M \ufb01ne")])
         assert self.ids(index, "sj\u00f6gren") == self.ids(index, "\u03bcm fine") == ["d1"]
 
-    def test_very_long_words_are_found(self, index):
-        index.put("demo", [document("d1", "x" * 300)])
-        assert self.ids(index, "X" * 300) == ["d1"]
-        assert self.ids(index, "x" * 299) == []
+    @pytest.mark.parametrize("length", [300, 40_000, 200_000])
+    def test_very_long_words_are_found(self, index, length):
+        index.put("demo", [document("d1", "x" * length), document("d2", "é" * length)])
+        assert self.ids(index, "X" * length) == ["d1"]
+        assert self.ids(index, "é" * length) == ["d2"]
+        assert self.ids(index, "x" * (length - 1)) == []
+
+    @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(texts=st.lists(st.text(max_size=30), min_size=1, max_size=5))
+    def test_words_are_those_of_the_rule_in_every_script(
+        self, index: SearchIndex, texts: list[str]
+    ) -> None:
+        odd = [
+            "İstanbul ΌΣΟΣ",
+            "हिन्दी का",
+            "ไทยนี้",
+            "Ⅷ x² ½ ﷺ",
+            "a\u0301\u0301b \u200b\ufeffc",
+            "\x1fz\x85y",
+        ]
+        documents = [document(f"d{i}", text) for i, text in enumerate([*odd, *texts])]
+        index.put("demo", documents)
+        for source in documents:
+            told = words(source.title)
+            for text in ["".join(told), *told, f'"{" ".join(told)}"', source.title.upper()]:
+                request = SearchRequest(text, limit=100)
+                wanted = sorted(d.dataset_id for d in documents if naive_match(d, request))
+                assert self.ids(index, text) == wanted
+        index.delete("demo", [source.dataset_id for source in documents])
 
     def test_a_title_counts_more(self, index):
         index.put("demo", [
@@ -270,6 +295,59 @@ class SearchIndexContract(ABC):
         assert [len(page) for page in pages] == [7, 7, 7, 4, 0]
         assert len({hit.dataset_id for page in pages for hit in page}) == 25
 
+    def test_a_scan_tells_titles_and_facets(self, index):
+        odd = {"a b": ["é", "x", "é"], "n.1": [], "plain": ["x" * 100_000]}
+        index.put("demo", [document("d1", "Lung: a title", facets=odd), document("d2")])
+        told = sorted(index.scan("demo"), key=lambda entry: entry.dataset_id)
+        assert told == [IndexEntry("d1", "Lung: a title", odd), IndexEntry("d2", "", {})]
+        assert list(index.scan("absent")) == []
+
+    def test_a_scan_is_of_one_moment(self, index):
+        index.put("demo", [document(f"d{i}") for i in range(2500)])
+        scan = index.scan("demo")
+        first = next(scan)
+        index.put("demo", [document("new"), document("d1", "changed")])
+        index.delete("demo", ["d2", "d2499"])
+        index.rebuild("demo", [document("rebuilt")])
+        entries = [first, *scan]
+        assert {entry.dataset_id for entry in entries} == {f"d{i}" for i in range(2500)}
+        assert {entry.title for entry in entries} == {""}
+        assert [entry.dataset_id for entry in index.scan("demo")] == ["rebuilt"]
+
+    def test_long_values_are_filtered_and_counted_whole(self, index):
+        long = ["x" * 100_000, "x" * 99_999 + "y", "sha256:x"]
+        index.put("demo", [document(f"d{i}", facets={"a": [v]}) for i, v in enumerate(long)])
+        answer = index.search("demo", SearchRequest("", {"a": long[:1]}, facets=["a"]))
+        assert [hit.dataset_id for hit in answer.hits] == ["d0"]
+        assert answer.facets == {"a": {long[0]: 1}}
+        assert index.search("demo", SearchRequest("", facets=["a"])).facets["a"] == dict.fromkeys(
+            long, 1
+        )
+
+    def test_long_and_odd_ids_are_ids(self, index):
+        ids = ["x" * 600, "x" * 599 + "y", "", "sha256:", "_a", "a b/c?"]
+        index.put("demo", [document(each) for each in ids])
+        index.put("demo", [document(each) for each in ids])
+        assert self.ids(index, "") == sorted(ids)
+        index.delete("demo", ids[:1])
+        assert self.ids(index, "") == sorted(ids[1:])
+
+    def test_many_facets_at_once(self, index):
+        names = [f"f{i}" for i in range(20)]
+        index.put("demo", [document("d1", facets={name: [name] for name in names})])
+        answer = index.search("demo", SearchRequest("", facets=[*names, "f1"]))
+        assert (answer.total, len(answer.hits)) == (1, 1)
+        assert answer.facets == {name: {name: 1} for name in names}
+
+    def test_a_page_may_begin_anywhere(self, index):
+        index.put("demo", [document(f"d{i:05}") for i in range(10_500)])
+        page = index.search("demo", SearchRequest("", limit=300, offset=10_400))
+        assert (page.total, len(page.hits)) == (10_500, 100)
+        before = index.search("demo", SearchRequest("", limit=10_400))
+        assert len({hit.dataset_id for hit in (*before.hits, *page.hits)}) == 10_500
+        beyond = index.search("demo", SearchRequest("", offset=10**12))
+        assert (beyond.total, beyond.hits) == (10_500, ())
+
     def test_stored_fields_come_back(self, index):
         stored = {"title": "é", "n": 1, "x": 0.5, "none": None, "list": [1, {"a": True}]}
         index.put("demo", [document("d1", stored=stored)])
@@ -313,6 +391,16 @@ class SearchIndexContract(ABC):
         index.put("other", [document("d2"), document("d3")])
         assert (index.count("demo"), index.count("other"), index.count("demo2")) == (1, 2, 0)
         assert self.ids(index, "") == ["d1"]
+
+    @pytest.mark.parametrize(
+        "atlas", ["Demo", "_demo", "demo-x", "demo_x", "d\u00e9mo", "a b", "a,b*"]
+    )
+    def test_names_that_differ_are_atlases_apart(self, index, atlas):
+        index.put(atlas, [document("d1"), document("d2")])
+        index.put("demo", [document("d3")])
+        assert (index.count(atlas), index.count("demo")) == (2, 1)
+        index.rebuild("demo", [])
+        assert (index.count(atlas), index.count("demo")) == (2, 0)
 
     @pytest.mark.parametrize("atlas", ["", "..", "../x", "a/b", ".hidden", "a\0b"])
     def test_what_cannot_name_an_atlas_is_refused(self, index, atlas):
