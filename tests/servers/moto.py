@@ -53,7 +53,7 @@ class Moto(S3Server):
         """See `S3Server.make_bucket`; moto lets every key do everything."""
         self.client().create_bucket(Bucket=name)
 
-    def notify(self, bucket: str, queue: str, prefix: str = "") -> None:
+    def notify(self, bucket: str, queue: str, prefix: str) -> None:
         """Let the bucket tell the queue of what is created and removed below the prefix."""
         rule = {"FilterRules": [{"Name": "prefix", "Value": prefix}]}
         told = {
