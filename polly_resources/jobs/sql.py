@@ -10,12 +10,23 @@ database (`sql_sqlite`, `sql_postgresql`).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, exists, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    bindparam,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from polly_resources.addresses import bad_address, strip_password
 from polly_resources.errors import Conflict
@@ -201,42 +212,56 @@ def _choose(
     max_bytes: int | None,
 ) -> list[str]:
     """The ids to claim: of one atlas and shard, one per source, in the order of claims."""
-    running = JOBS.alias()
-    busy = exists(
-        select(1).where(
-            running.c.status == JobStatus.RUNNING,
-            running.c.atlas == _C.atlas,
-            running.c.source == _C.source,
-        )
-    )
     queue = (
-        select(_C.job_id, _C.atlas, _C.shard, _C.source, _C.size, _C.attempt)
-        .where(_C.status == JobStatus.QUEUED, *conditions, ~busy)
+        select(_C.job_id, _C.atlas, _C.shard, _C.source, _C.size, _C.attempt, _C.rank)
+        .where(_C.status == JobStatus.QUEUED, *conditions, _idle())
         .order_by(_C.rank, _C.job_id)
     )
     first = connection.execute(queue.limit(1)).first()
-    if first is None:
+    if first is None or max_jobs < 1:
         return []
     if first.attempt >= MAX_ATTEMPTS:
         return [first.job_id]
-    ids: list[str] = []
-    sources: set[str] = set()
-    total = 0
     of_shard = queue.where(
         _C.atlas == first.atlas, _C.shard == first.shard, _C.attempt < MAX_ATTEMPTS
     )
-    with connection.execute(of_shard.execution_options(yield_per=500)) as rows:
-        for row in rows:
-            total += row.size
-            full = max_bytes is not None and total > max_bytes and ids
-            if len(ids) >= max_jobs or full:
-                break
-            if row.source in sources:
-                total -= row.size
-                continue
-            sources.add(row.source)
-            ids.append(row.job_id)
-    return ids
+    chosen: dict[str, str] = {}
+    total = 0
+    for row in _pages(connection, of_shard, min(max_jobs + 10, 1000)):
+        if row.source in chosen:
+            continue
+        total += row.size
+        if chosen and max_bytes is not None and total > max_bytes:
+            break
+        chosen[row.source] = row.job_id
+        if len(chosen) == max_jobs:
+            break
+    return list(chosen.values())
+
+
+def _idle() -> ColumnElement[bool]:
+    """That the job's source has no running job.
+
+    Asked per job and with a limit, so that a database looks it up in its index: as a join its
+    cost rests on statistics, which a queue outruns.
+    """
+    running = JOBS.alias()
+    busy = select(running.c.job_id).where(
+        running.c.status == JobStatus.RUNNING,
+        running.c.atlas == _C.atlas,
+        running.c.source == _C.source,
+    )
+    return busy.limit(1).correlate(JOBS).scalar_subquery().is_(None)
+
+
+def _pages(connection: Connection, query: Select[Any], size: int) -> Iterator[Row[Any]]:
+    """The rows of a query ordered by rank and id, fetched `size` at a time."""
+    page = connection.execute(query.limit(size)).all()
+    yield from page
+    while len(page) == size:
+        after = tuple_(_C.rank, _C.job_id) > tuple_(page[-1].rank, page[-1].job_id)
+        page = connection.execute(query.where(after).limit(size)).all()
+        yield from page
 
 
 def _move(

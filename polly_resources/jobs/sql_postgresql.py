@@ -14,6 +14,7 @@ Keep out: tables and rules of the ledger, and the driver (`sql_psycopg`).
 from __future__ import annotations
 
 import hashlib
+import importlib
 import re
 from collections.abc import Mapping
 from types import ModuleType
@@ -116,11 +117,13 @@ class PostgresqlDatabase(Database):
             signed=True,
         )
         # A write takes its snapshots after the lock, so that it sees all that was written before.
+        # All it asks is in an index; statistics, which a queue outruns, would talk it out of them.
         self.reading = {
             "polly_begin": "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;" + timeouts
         }
         self.writing = {
             "polly_begin": "SET TRANSACTION ISOLATION LEVEL READ COMMITTED;"
+            f"SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;"
             f"{timeouts}; SELECT pg_advisory_xact_lock({lock})"
         }
         self._driver = _driver()
@@ -227,11 +230,10 @@ def _state_of(text: str) -> str:
 
 def _driver() -> ModuleType:
     try:
-        from polly_resources.jobs import sql_psycopg
+        return importlib.import_module("polly_resources.jobs.sql_psycopg")
     except ImportError as error:
         raise Misconfigured(
             "missing_package",
             f"postgresql needs psycopg: {error}",
             hint="pip install 'polly-open[servers]'",
         ) from error
-    return sql_psycopg

@@ -1,7 +1,11 @@
-"""The contract suite of job ledgers: subclass it and give `open_ledger`."""
+"""The contract suite of job ledgers: subclass it and give `open_ledger` and `address`."""
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +31,25 @@ from polly_resources.records import (
 
 S = JobStatus
 LEASE = 60.0
+
+_CLAIMERS = """
+import os, sys
+from polly_resources.backends import open_backend
+
+ledger = open_backend("jobs", sys.stdin.read())
+children = []
+for number in range(int(sys.argv[1])):
+    children.append(os.fork())
+    if children[-1] == 0:
+        batch = f"b{number}"
+        while jobs := ledger.claim(batch, "w", lease_seconds=3600, max_jobs=3):
+            words = [batch, str(os.getpid()), *(job.job_id for job in jobs)]
+            os.write(1, (" ".join(words) + "\\n").encode())
+        os._exit(0)
+for child in children:
+    os.waitpid(child, 0)
+"""
+"""Processes that claim all there is and tell of each claim: batch, process, job ids."""
 
 
 class Clock:
@@ -66,6 +89,10 @@ class JobLedgerContract(ABC):
     @abstractmethod
     def open_ledger(self, folder: Path, clock: Callable[[], datetime]) -> JobLedger:
         """A handle on the ledger of the folder; a second call opens the same ledger."""
+
+    @abstractmethod
+    def address(self, folder: Path) -> str:
+        """Where another process finds the ledger of the folder; with its password."""
 
     @pytest.fixture
     def clock(self) -> Clock:
@@ -276,6 +303,35 @@ class JobLedgerContract(ABC):
         with ThreadPoolExecutor(16) as pool:
             claimed = [job_id for ids in pool.map(work, range(16)) for job_id in ids]
         assert sorted(claimed) == [job.job_id for job in jobs]
+
+    def test_each_job_goes_to_one_of_many_processes_and_a_kill_loses_none(self, ledger, tmp_path):
+        jobs = ledger.submit([request(f"s{i}") for i in range(300)])
+        told: list[tuple[str, str]] = []
+        killed = ""
+        command = [sys.executable, "-c", _CLAIMERS, "16"]
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as processes:
+            assert processes.stdin is not None
+            assert processes.stdout is not None
+            processes.stdin.write(self.address(tmp_path))
+            processes.stdin.close()
+            for line in processes.stdout:
+                batch, pid, *ids = line.split()
+                told += [(job_id, batch) for job_id in ids]
+                if not killed:
+                    killed = batch
+                    os.kill(int(pid), signal.SIGKILL)
+        assert processes.returncode == 0
+        held = {job.job_id: str(job.batch_id) for job in ledger.find(JobFilter())}
+        assert held.keys() == {job.job_id for job in jobs}
+        assert len(told) == len(dict(told)), "no job is told of twice"
+        assert held | dict(told) == held
+        untold = {job_id for job_id, batch in held.items() if batch == killed}
+        assert held.keys() - dict(told).keys() <= untold
+        released = ledger.requeue(batch_id=killed)
+        assert {job.job_id for job in released} == untold
+        assert {job.status for job in released} == {S.QUEUED}
 
     # Leases
 

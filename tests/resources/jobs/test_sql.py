@@ -1,11 +1,8 @@
-"""The SQL ledger: the contract, its model, and what is particular to SQLite."""
+"""The SQL ledger: the contract and its model on SQLite, its files, and addresses of PostgreSQL."""
 
 from __future__ import annotations
 
-import os
-import signal
 import sqlite3
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -15,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from polly_resources.errors import Misconfigured, Unavailable
+from polly_resources.errors import BadInput, Misconfigured, Unavailable
 from polly_resources.jobs.base import JobLedger
 from polly_resources.jobs.sql import SqlLedger
-from polly_resources.records import JobFilter, JobStatus
+from polly_resources.records import JobFilter
 from tests.contracts.jobs import JobLedgerContract, request
 from tests.contracts.jobs_model import ledger_machine
 
@@ -26,30 +23,13 @@ TestSqlLedgerModel = ledger_machine(
     lambda folder, clock: SqlLedger(f"sqlite:///{folder}/jobs.db", clock=clock)
 ).TestCase
 
-_WORKER = """
-import sys
-from polly_resources.jobs.sql import SqlLedger
-ledger = SqlLedger(sys.argv[1])
-input()
-while jobs := ledger.claim(sys.argv[2], "w", lease_seconds=3600, max_jobs=3):
-    print(*(job.job_id for job in jobs), flush=True)
-"""
-
-
-def worker(address: str, batch: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", _WORKER, address, batch]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-
-def start(process: subprocess.Popen[str]) -> None:
-    assert process.stdin is not None
-    process.stdin.write("\n")
-    process.stdin.flush()
-
 
 class TestSqlLedger(JobLedgerContract):
     def open_ledger(self, folder: Path, clock: Callable[[], datetime]) -> JobLedger:
-        return SqlLedger(f"sqlite:///{folder}/deep/jobs.db", clock=clock)
+        return SqlLedger(self.address(folder), clock=clock)
+
+    def address(self, folder: Path) -> str:
+        return f"sqlite:///{folder}/deep/jobs.db"
 
 
 def test_nothing_is_made_before_first_use(tmp_path):
@@ -106,32 +86,41 @@ def test_many_threads_may_open_a_new_ledger_at_once(tmp_path):
     assert len(ledgers[0].find(JobFilter())) == 8
 
 
-def test_processes_share_the_jobs_and_a_kill_loses_none(tmp_path):
-    address = f"sqlite:///{tmp_path}/jobs.db"
-    ledger = SqlLedger(address)
-    jobs = ledger.submit([request(f"s{i}") for i in range(400)])
-    workers = [worker(address, f"b{i}") for i in range(3)]
-    start(workers[0])
-    assert workers[0].stdout is not None
-    first = workers[0].stdout.readline().split()
-    for process in workers[1:]:
-        start(process)
-    os.kill(workers[0].pid, signal.SIGKILL)
-    outputs = [process.communicate(timeout=60)[0].split() for process in workers]
-    told = outputs[1] + outputs[2]
-    assert len(told) == len(set(told))
-    by_batch = {
-        f"b{i}": {j.job_id for j in ledger.find(JobFilter(batch_id=f"b{i}"))} for i in range(3)
-    }
-    assert by_batch["b1"] | by_batch["b2"] == set(told)
-    assert {*first, *outputs[0]} <= by_batch["b0"]
-    assert sum(map(len, by_batch.values())) == len(jobs)
-    released = ledger.requeue(batch_id="b0")
-    assert {job.status for job in released} == {JobStatus.QUEUED}
-    assert len(released) + len(told) == len(jobs)
-
-
 def test_times_are_utc(tmp_path):
     [job] = SqlLedger(f"sqlite:///{tmp_path}/jobs.db").submit([request()])
     assert job.created_at.utcoffset() is not None
     assert abs(job.created_at.timestamp() - time.time()) < 60
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("postgresql://polly:secret@host/polly?sslmod=require", "unknown option sslmod"),
+        ("postgresql://polly:secret@host/polly?sslmode=always", "sslmode 'always'"),
+        ("postgresql://polly:secret@host/polly?connect_timeout=soon", "connect_timeout 'soon'"),
+        ("postgresql://polly:secret@host/polly?schema=Polly%20Jobs", "schema 'Polly Jobs'"),
+        ("postgresql://polly:secret@host/polly?schema=", "schema ''"),
+        ("postgresql://polly:secret@host:port/polly", "'host:port' is not HOST:PORT"),
+        ("postgres://polly:secret@host/polly", "its scheme is none of postgresql://, sqlite://"),
+    ],
+)
+def test_addresses_of_postgresql_are_checked_before_use(address, why):
+    with pytest.raises(Misconfigured, match=why) as caught:
+        SqlLedger(address)
+    assert caught.value.code == "bad_address"
+    assert "secret" not in str(caught.value)
+
+
+def test_postgresql_without_its_driver_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "polly_resources.jobs.sql_psycopg", None)
+    with pytest.raises(Misconfigured, match="needs psycopg") as caught:
+        SqlLedger("postgresql://polly@127.0.0.1/polly")
+    assert caught.value.hint == "pip install 'polly-open[servers]'"
+
+
+def test_names_that_are_not_unicode_are_refused(tmp_path):
+    ledger = SqlLedger(f"sqlite:///{tmp_path}/jobs.db")
+    with pytest.raises(BadInput) as caught:
+        ledger.submit([request(), request("\udce9")])
+    assert caught.value.code == "ledger_value"
+    assert ledger.find(JobFilter()) == []
