@@ -116,7 +116,7 @@ class TantivyIndex(SearchIndex):
         except ValueError as error:
             raise BadQuery("bad_text", f"the search is not Unicode text: {error}") from error
         with _damage(self._root / atlas):
-            return _answer(reader.searcher, query, request)
+            return _answer(reader, query, request)
 
     def scan(self, atlas: str) -> Iterator[IndexEntry]:
         """See `SearchIndex.scan`."""
@@ -278,14 +278,15 @@ def _damage(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def _answer(
-    searcher: tantivy.Searcher, query: tantivy.Query, request: SearchRequest
-) -> SearchAnswer:
-    # Tantivy refuses a limit of 0.
-    found: Any = searcher.search(query, max(request.limit, 1), offset=request.offset)
+def _answer(reader: _Reader, query: tantivy.Query, request: SearchRequest) -> SearchAnswer:
+    searcher = reader.searcher
+    # Tantivy refuses a limit of 0, and takes memory for every hit up to the page's end.
+    most = max(int(searcher.num_docs), 1)
+    limit = min(max(request.limit, 1), most)
+    found: Any = searcher.search(query, limit, offset=min(request.offset, most))
     hits = []
     for score, address in found.hits[: request.limit]:
         dataset_id, stored = tantivy_schema.stored(searcher.doc(address))
         hits.append(SearchHit(dataset_id, float(score), stored))
-    facets = tantivy_schema.count_facets(searcher, query, request.facets)
+    facets = tantivy_schema.count_facets(reader.schema, searcher, query, request.facets)
     return SearchAnswer(int(found.count), tuple(hits), facets)

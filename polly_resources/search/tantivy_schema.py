@@ -19,7 +19,7 @@ from tantivy import Occur, Query
 from polly_resources.errors import BadInput
 from polly_resources.records import IndexEntry, SearchDocument, SearchRequest
 from polly_resources.search.base import MAX_FACET_VALUES, TITLE_BOOST
-from polly_resources.search.text import clauses, words
+from polly_resources.search.text import MAX_TERM_BYTES, clauses, is_digest, shortened, words
 
 _OUTSIDE = re.compile(r"[^A-Za-z0-9_]")
 # A value that looks like a time would be indexed as one; a value that starts so never does.
@@ -52,7 +52,7 @@ def document(source: SearchDocument) -> tantivy.Document:
     for text in (words(source.dataset_id), title, words(source.text), words(source.concepts)):
         made.add_text("words", text)
     facets = {
-        _path(name): [_LITERAL + value for value in dict.fromkeys(values)]
+        _path(name): [_key(value) for value in dict.fromkeys(values)]
         for name, values in source.facets.items()
     }
     made.add_json("facets", facets)
@@ -73,14 +73,14 @@ def query(schema: tantivy.Schema, request: SearchRequest) -> Query:
             parts.append((Occur.Should, title))
     for name, values in request.filters.items():
         chosen = Query.term_set_query(
-            schema, f"facets.{_path(name)}", [_LITERAL + value for value in values]
+            schema, f"facets.{_path(name)}", [_key(value) for value in values]
         )
         parts.append((Occur.Must, Query.const_score_query(chosen, 0.0)))
     return Query.boolean_query(parts)
 
 
 def count_facets(
-    searcher: tantivy.Searcher, query: Query, facets: Sequence[str]
+    schema: tantivy.Schema, searcher: tantivy.Searcher, query: Query, facets: Sequence[str]
 ) -> dict[str, dict[str, int]]:
     """How many of all hits have each value, most frequent first.
 
@@ -102,7 +102,7 @@ def count_facets(
     found = searcher.aggregate(query, wanted)
     return {
         name: {
-            bucket["key"].removeprefix(_LITERAL): int(bucket["doc_count"])
+            _value(schema, searcher, name, bucket["key"]): int(bucket["doc_count"])
             for bucket in found[str(number)]["buckets"]
         }
         for number, name in enumerate(names)
@@ -125,6 +125,22 @@ def _text(schema: tantivy.Schema, field: str, tokens: tuple[str, ...]) -> Query:
     if len(tokens) == 1:
         return Query.term_query(schema, field, tokens[0])
     return Query.phrase_query(schema, field, list(tokens))
+
+
+def _key(value: str) -> str:
+    """A facet's value as it is indexed."""
+    return _LITERAL + shortened(value, MAX_TERM_BYTES)
+
+
+def _value(schema: tantivy.Schema, searcher: tantivy.Searcher, name: str, key: str) -> str:
+    """The facet's value behind a key; of a digest, as a dataset that has it tells."""
+    plain = key.removeprefix(_LITERAL)
+    if not is_digest(plain):
+        return plain
+    having = Query.term_query(schema, f"facets.{_path(name)}", key)
+    found: Any = searcher.search(having, 1)
+    values = entry(searcher.doc(found.hits[0][1])).facets[name]
+    return next(value for value in values if _key(value) == key)
 
 
 def _path(name: str) -> str:

@@ -189,7 +189,7 @@ class SearchIndexContract(ABC):
         assert self.ids(index, "é" * length) == ["d2"]
         assert self.ids(index, "x" * (length - 1)) == []
 
-    @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
     @given(texts=st.lists(st.text(max_size=30), min_size=1, max_size=5))
     def test_words_are_those_of_the_rule_in_every_script(
         self, index: SearchIndex, texts: list[str]
