@@ -232,6 +232,56 @@ class TestRealServers:
         told.next(CREATED, "landing/demo/parts.h5ad")
 
 
+class TestWrapped:
+    """S3's events through SNS and EventBridge, as moto sends them to its own queues."""
+
+    KEY = "landing/demo/a b+c%é.gct"
+
+    @pytest.fixture
+    def plain(self, servers) -> Iterator[Moto]:
+        server = servers.new(Moto)
+        server.start()
+        yield server
+        server.stop()
+
+    def client(self, plain, service):
+        return boto3.client(service, endpoint_url=plain.endpoint, region_name="us-east-1")
+
+    def queue(self, plain) -> tuple[str, SqsEvents]:
+        client = self.client(plain, "sqs")
+        url = client.create_queue(QueueName="told")["QueueUrl"]
+        names = client.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+        plain.make_bucket("land")
+        source = SqsEvents(f"sqs://told?endpoint={plain.endpoint}&bucket=land")
+        return names["Attributes"]["QueueArn"], source
+
+    def change(self, plain, source, told) -> None:
+        plain.client().put_bucket_notification_configuration(
+            Bucket="land", NotificationConfiguration=told
+        )
+        one = Told(plain, "land", source)
+        one.put(self.KEY)
+        one.next(CREATED, self.KEY)
+        one.client.delete_object(Bucket="land", Key=self.KEY)
+        one.next(REMOVED, self.KEY)
+        assert source.receive() == []
+
+    def test_by_sns(self, plain):
+        arn, source = self.queue(plain)
+        sns = self.client(plain, "sns")
+        topic = sns.create_topic(Name="topic")["TopicArn"]
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+        events = ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"]
+        self.change(plain, source, {"TopicConfigurations": [{"TopicArn": topic, "Events": events}]})
+
+    def test_by_eventbridge(self, plain):
+        arn, source = self.queue(plain)
+        rules = self.client(plain, "events")
+        rules.put_rule(Name="rule", EventPattern='{"source": ["aws.s3"]}')
+        rules.put_targets(Rule="rule", Targets=[{"Id": "1", "Arn": arn}])
+        self.change(plain, source, {"EventBridgeConfiguration": {}})
+
+
 class TestErrors:
     @pytest.mark.parametrize(
         "address",
