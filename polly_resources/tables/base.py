@@ -51,6 +51,7 @@ class TableSpec:
 class TableFiles:
     """A table pinned to one version: the data files that hold it, as absolute addresses.
 
+    Addresses are paths, or `s3://BUCKET/KEY` with the key as it is, nothing encoded.
     `rows` is the number of rows in these files; `location` is the address of the table's
     folder, by which an engine beside the store finds it. `schema` is what the table's columns
     are declared as, where whoever asked knows it; a catalog shows them.
@@ -84,13 +85,17 @@ class TableStore(ABC):
 
         With `replace`, every row's key must be in it, and keys without rows are removed.
 
-        Creates the table where it does not exist. Raises Unavailable after repeated
-        commit conflicts and BadInput for data that the schema cannot hold.
+        Creates the table where it does not exist. Points in time with a zone are kept to the
+        millisecond. Raises Unavailable after repeated commit conflicts, and BadInput for data
+        that the schema cannot hold and types that engines do not share.
         """
 
     @abstractmethod
     def delete(self, table: str, spec: TableSpec, keys: Sequence[Any]) -> int | None:
-        """Remove all rows with these keys; the new version, or None without the table."""
+        """Remove all rows with these keys; the new version, or None without the table.
+
+        Without keys nothing changes, but a store that must not be written refuses that too.
+        """
 
     @abstractmethod
     def version(self, table: str) -> int | None:

@@ -22,7 +22,7 @@ from deltalake import (
     write_deltalake,
 )
 from deltalake.exceptions import TableNotFoundError
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from polly_resources.errors import NotFound, Unavailable
 from polly_resources.tables.base import TableFiles, TableSpec, TableStore, Where
@@ -35,6 +35,9 @@ from polly_resources.tables.delta_types import conform, plain
 COMPRESSION_LEVEL = 1
 ROWS_PER_GROUP = 65_536
 COMMIT_ATTEMPTS = 8
+"""Commits of one write that only newer versions stand against; it is not written again."""
+COMMIT_SECONDS = 60
+"""How long a write that changed what another writer changed is begun again."""
 TARGET_FILE_BYTES = 256 * 1024 * 1024
 
 # Tidying the log lists all of it, so `maintain` does that and no commit.
@@ -206,13 +209,14 @@ def _selected(builder: QueryBuilder, columns: Sequence[str] | None, where: Where
     query = f"SELECT {chosen} FROM pinned"  # noqa: S608 - names quoted, values escaped
     if where:
         query += f" WHERE {condition(where)}"
-    return plain(pa.table(builder.execute(query).read_all()))
+    # Arrow's reader lets other threads work while the library waits for bytes; its own does not.
+    return plain(pa.RecordBatchReader.from_stream(builder.execute(query)).read_all())
 
 
 def _retried(commit: Callable[[], int]) -> int:
     return Retrying(
         retry=retry_if_exception(_lost_a_race),
-        stop=stop_after_attempt(COMMIT_ATTEMPTS),
+        stop=stop_after_delay(COMMIT_SECONDS),
         wait=wait_random_exponential(multiplier=0.05, max=2),
         reraise=True,
     )(commit)

@@ -1,7 +1,7 @@
 """Open Delta tables, kept between calls, for opening one costs more with every commit.
 
 Owns which handle may be used when: one caller at a time, never with keys that changed, never
-again after an error. Keep out: what is done with them.
+again after an error other than a lost race. Keep out: what is done with them.
 """
 
 from __future__ import annotations
@@ -45,9 +45,8 @@ class Handles:
         with turn.lock, translated(self._place, table):
             handle, turn.handle = turn.handle, None
             options = self._place.options()
-            kept = handle is not None and turn.options == options
-            if handle is None or not kept:
-                handle = self._opened(table, options)
+            if handle is None or turn.options != options:
+                handle, turn.options = self._opened(table, options), options
             elif version is None:
                 handle.update_incremental()
             if version not in (None, handle.version()):
@@ -56,11 +55,12 @@ class Handles:
                 try:
                     yield handle
                 except CommitFailedError:
+                    turn.handle = handle
                     raise
                 except DeltaError as error:
                     self._notice_removal(table, options, error)
                     raise
-            turn.handle, turn.options = handle, options
+            turn.handle = handle
 
     def _opened(
         self, table: str, options: dict[str, str] | None, version: int | None = None
