@@ -2,13 +2,14 @@
 
 Owns the rules of `JobLedger.claim`. Candidates come from an index by the few dozen, are read
 as they are, and are taken in one transaction with their sources; where another claimer was
-faster, the same candidates are looked at again.
+faster, others further down the queue are looked at.
 Keep out: what becomes of a claimed job (`dynamodb_moves`).
 """
 
 from __future__ import annotations
 
 import random
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -58,8 +59,13 @@ def _claim(table: Table, order: Order) -> list[Job]:
     batch = _Batch(table, replace(order, filter=shard))
     refs = in_claim_order(table, shard)
     while not batch.full and (part := list(islice(refs, batch.candidates()))):
-        batch.take(part)
-    if not batch.jobs:  # others took all that this shard had: there may be another shard
+        try:
+            batch.take(part)
+        except Overtaken:
+            # Claimers in step would meet at the next jobs again.
+            skipped = islice(refs, random.randrange(_MOST_CANDIDATES))  # noqa: S311
+            deque(skipped, maxlen=0)
+    if not batch.jobs:  # others took all that we saw: look again, perhaps at another shard
         raise Overtaken
     return batch.jobs
 
@@ -93,39 +99,24 @@ class _Batch:
         self.full = False
         self._table = table
         self._order = order
-        self._contended = False
 
     def candidates(self) -> int:
-        """How many to look at next."""
-        if self._contended:
-            return _MOST_CANDIDATES
+        """How many to look at next: not all can be claimed."""
         missing = self._order.max_jobs - len(self.jobs)
         return min(max(2 * missing, _FEW_CANDIDATES), _MOST_CANDIDATES)
 
     def take(self, part: Sequence[Ref]) -> None:
-        """Claim what fits of these."""
-        self.jobs += settle(lambda: self._take(part), self._table)
-        self.full = self.full or len(self.jobs) >= self._order.max_jobs
-
-    def _take(self, part: Sequence[Ref]) -> list[Job]:
+        """Claim what fits of these. Raises Overtaken, and then took none of them."""
         sheet = _read(self._table, part)
         found = _claimable(sheet, part, self._order.filter)
         fit, full = self._fit([job for job in found if job.attempt < MAX_ATTEMPTS])
         jobs = [_run(sheet, job, self._order) for job in fit]
-        try:
-            sheet.store()
-        except Overtaken:
-            self._contended = True
-            raise
-        self.full = full
-        return jobs
+        sheet.store()
+        self.jobs += jobs
+        self.full = full or len(self.jobs) >= self._order.max_jobs
 
     def _fit(self, jobs: list[Job]) -> tuple[list[Job], bool]:
         """The jobs that the claim has room for, and whether it is full then."""
-        if self._contended and jobs:
-            # Claimers in step would all reach for the same job, and all but one in vain.
-            start = random.randrange(len(jobs))  # noqa: S311
-            jobs = jobs[start:] + jobs[:start]
         fit: list[Job] = []
         sources = {job.source for job in self.jobs}
         room = self._order.max_jobs - len(self.jobs)
