@@ -190,7 +190,8 @@ def _finish(table: pa.Table, kinds: list[str]) -> pa.Table:
     columns = []
     for column, kind in zip(table.columns, kinds, strict=True):
         if kind != "HUGEINT":
-            columns.append(column)
+            plain = results.plain_type(column.type)
+            columns.append(column if plain == column.type else column.cast(plain))
             continue
         try:
             columns.append(column.cast(pa.int64()))

@@ -75,6 +75,11 @@ def _filter(node: exp.Expr, shapes: Shapes) -> exp.Expr:
     return node
 
 
+def _sign(node: exp.Expr, shapes: Shapes) -> exp.Expr:
+    """A number of the argument's own type, where DuckDB gives a TINYINT."""
+    return exp.Mul(this=node.copy(), expression=exp.Literal.number(1))
+
+
 def _reverse(node: exp.Expr, shapes: Shapes) -> exp.Expr:
     return call("list_reverse", node.this) if shapes.of(node.this) == "list" else node
 
@@ -267,6 +272,7 @@ _RULES: dict[type[exp.Expr], Rule] = {
     exp.RegexpReplace: _regexp_replace,
     exp.Repeat: macro("trino_repeat", "this", "times"),
     exp.Reverse: _reverse,
+    exp.Sign: _sign,
     exp.SplitPart: macro("trino_split_part", "this", "delimiter", "part_index"),
     exp.Sub: _keep_date,
     exp.Substring: _substring,

@@ -1,13 +1,14 @@
 """The shape of a result, the same from every engine: names of its columns and number of rows.
 
-Owns names for columns that a statement leaves unnamed, and the cap on rows.
-Keep out: values and their types.
+Owns names for columns that a statement leaves unnamed, the types that results may have, and the
+cap on rows. Keep out: values.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pyarrow as pa
 from sqlglot import exp
 
 _UNNAMED = "polly unnamed"
@@ -58,3 +59,18 @@ def _limit(tree: exp.Query, rows: int) -> None:
         tree.set("limit", exp.Limit(expression=exp.Literal.number(rows)))
     elif isinstance(count, exp.Literal) and not count.is_string and int(count.this) > rows:
         count.replace(exp.Literal.number(rows))
+
+
+def plain_type(kind: pa.DataType) -> pa.DataType:
+    """The type of a result that SQL's own types map to: signed, and times in microseconds."""
+    if pa.types.is_unsigned_integer(kind):
+        return pa.int64()
+    if pa.types.is_timestamp(kind):
+        return pa.timestamp("us", tz=kind.tz)
+    if pa.types.is_list(kind):
+        return pa.list_(kind.value_field.with_type(plain_type(kind.value_type)))
+    if pa.types.is_map(kind):
+        return pa.map_(plain_type(kind.key_type), plain_type(kind.item_type))
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(plain_type(field.type)) for field in kind])
+    return kind

@@ -43,6 +43,7 @@ _BUSY = {
     "TOO_MANY_REQUESTS_FAILED",
 }
 _UNKNOWN_TABLE = {"SCHEMA_NOT_FOUND", "TABLE_NOT_FOUND"}
+_TOO_LARGE = re.compile(r"QUERY_TEXT_TOO_LARGE|statement is too large|stack overflow")
 _DENIED = re.compile(r"Access Denied|Status Code: 403", re.IGNORECASE)
 
 
@@ -79,7 +80,7 @@ def translate(error: Refused, columns: Iterable[str] = ()) -> PollyError:
         return Unavailable(
             "query_unavailable", f"the query engine is not ready: {message}", hint="try again"
         )
-    if error.kind == "INSUFFICIENT_RESOURCES" or error.name == "QUERY_TEXT_TOO_LARGE":
+    if error.kind == "INSUFFICIENT_RESOURCES" or _TOO_LARGE.search(f"{error.name} {message}"):
         return refusal("query_too_large", message)
     if error.kind == "EXTERNAL" or "snapshot ID does not exist" in message:
         return _storage(message)

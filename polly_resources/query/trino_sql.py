@@ -16,6 +16,7 @@ from sqlglot import exp
 from polly_resources.errors import Misconfigured
 from polly_resources.query import results
 from polly_resources.query.base import Statement
+from polly_resources.query.trino_rules import rewrite
 
 _SIMPLE: tuple[tuple[Callable[[pa.DataType], bool], str], ...] = (
     (pa.types.is_boolean, "BOOLEAN"),
@@ -53,6 +54,7 @@ def translate(statement: Statement, sources: Mapping[str, str], max_rows: int | 
     used = {table.name for table in tree.find_all(exp.Table)}
     results.shape(tree, max_rows)
     _own_names(tree, statement)
+    rewrite(tree, statement.relations.values())
     own = tree.args.get("with_")
     tree.set("with_", None)
     before = [f"{quote(name)} AS ({sources[name]})" for name in sources if name in used]

@@ -36,7 +36,9 @@ _PLUGINS = {"delta-lake", "opensearch", "password-authenticators", "tpch"}
 _JVM = (
     "-server",
     "-Xmx1500m",
-    "-XX:+UseG1GC",
+    "-XX:+UseSerialGC",
+    # Most statements of tests run once.
+    "-XX:TieredStopAtLevel=1",
     "-XX:+ExitOnOutOfMemoryError",
     "-XX:ReservedCodeCacheSize=256M",
     "-XX:+EnableDynamicAgentLoading",
