@@ -492,6 +492,13 @@ class QueryEngineContract:
     def test_version(self, engine: QueryEngine) -> None:
         assert any(letter.isdigit() for letter in engine.version())
 
+    def test_publish_nothing(self, engine: QueryEngine) -> None:
+        engine.publish([])
+
+    def test_an_embedded_index_is_handed_over(self, engine: QueryEngine) -> None:
+        """No engine can read an index that lives in files beside it."""
+        assert engine.federates("tantivy:///srv/search") is False
+
     @given(
         values=st.lists(
             st.lists(st.one_of(st.none(), st.text("ab'%_\\", max_size=2)), max_size=4), max_size=6
