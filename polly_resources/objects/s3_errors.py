@@ -52,6 +52,8 @@ def reading(path: Path) -> Iterator[None]:
     """Errors of the local file that is to be stored."""
     try:
         yield
+    except BotoCoreError:  # some are OSErrors too, and none is about the file
+        raise
     except OSError as error:
         raise BadInput(
             "unreadable_file",
@@ -66,6 +68,8 @@ def copying(key: str) -> Iterator[None]:
     """Errors of the local file that an object is copied to."""
     try:
         yield
+    except BotoCoreError:  # some are OSErrors too, and none is about the file
+        raise
     except OSError as error:
         raise Unavailable(
             "no_temporary_space",

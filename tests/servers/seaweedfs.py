@@ -56,6 +56,7 @@ class SeaweedFS(S3Server):
             ("dir", self.data / "files"),
             ("master.port", master),
             ("master.port.grpc", master_grpc),
+            ("master.electionTimeout", "1s"),  # one master waits for its own vote on restart
             ("master.telemetry", "false"),
             ("master.volumeSizeLimitMB", self.volume_megabytes),
             ("volume.port", volume),
