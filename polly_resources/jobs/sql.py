@@ -295,7 +295,8 @@ def _finish_file(
         return
     members = connection.execute(
         select(_C.job_id, _C.dataset_id, _C.batch_id).where(
-            _C.job_id.between(member_id(row["job_id"], 0), member_id(row["job_id"], 32**4 - 1))
+            _C.job_id >= member_id(row["job_id"], 0),
+            _C.job_id <= member_id(row["job_id"], 32**4 - 1),
         )
     ).all()
     known = {m.dataset_id for m in members if m.batch_id == row["batch_id"]} | {""}

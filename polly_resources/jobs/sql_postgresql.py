@@ -25,7 +25,7 @@ from sqlalchemy import URL, Dialect, Engine, MetaData, create_engine, event, ins
 from sqlalchemy.exc import DataError, DBAPIError, OperationalError
 from sqlalchemy.schema import CreateSchema
 
-from polly_resources.addresses import bad_address, parse
+from polly_resources.addresses import bad_address, parse, strip_password
 from polly_resources.errors import Misconfigured, PollyError
 from polly_resources.jobs.sql_engine import Database
 
@@ -36,6 +36,8 @@ OPTIONS = {"connect_timeout": "", "schema": "polly_jobs", "sslmode": "", "sslroo
 CONNECT_SECONDS = "5"
 GRACE_SECONDS = 5.0
 """How much longer than the server's own timeouts we wait for an answer."""
+FROZEN_SECONDS = 20.0
+"""How long a worker may pause within a call before the server takes the lock from it."""
 
 _SSL_MODES = ("", "disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 
@@ -43,6 +45,8 @@ _PASSING = ("08", "25P03", "40", "53", "55", "57", "58")
 """SQLSTATE classes of what may pass: connection, deadlock, resources, locks, operator, system."""
 _VALUES = ("22", "54")
 _SAYINGS = {
+    "too many": "53300",
+    "connection slots": "53300",
     "certificate": "ssl",
     "does not support ssl": "ssl",
     "sslmode": "ssl",
@@ -52,9 +56,7 @@ _SAYINGS = {
     "no password supplied": "28P01",
     "pg_hba.conf": "28000",
     "not permitted to log in": "28000",
-    "permission denied": "42501",
-    "too many": "53300",
-    "connection slots": "53300",
+    "permission denied": "connect",
 }
 """Words of refused connections, whose SQLSTATE libpq does not tell, and what they stand for."""
 
@@ -82,12 +84,16 @@ _REFUSALS = {
         "as its administrator: CREATE SCHEMA {schema} AUTHORIZATION {user}; or, where it exists, "
         "GRANT ALL ON SCHEMA {schema} TO {user} and GRANT ALL ON {schema}.jobs TO {user}",
     ),
+    "connect": (
+        "ledger_refused",
+        "as its administrator: GRANT CONNECT ON DATABASE {database} TO {user}",
+    ),
     "ssl": (
         "ledger_refused",
         "set the options sslmode and sslrootcert of POLLY_JOBS to what the server offers",
     ),
 }
-"""By SQLSTATE, what no repeating can change: a code, and a hint."""
+"""By SQLSTATE, or a word of `_SAYINGS`, what no repeating can change: a code, and a hint."""
 _STRANGE = (
     "ledger_unreadable",
     "the schema {schema} must hold the ledger alone; ?schema=NAME in POLLY_JOBS names another",
@@ -103,14 +109,14 @@ class PostgresqlDatabase(Database):
     def __init__(self, address: str, metadata: MetaData, busy_seconds: float) -> None:
         self._address = parse(address, "jobs", EXAMPLE, OPTIONS)
         self._schema = self._address.options["schema"]
+        place = strip_password(address)[0]
         if why := _unusable(self._address.options):
-            raise bad_address(str(self._address), "jobs", why, EXAMPLE)
-        super().__init__(str(self._address), metadata, busy_seconds)
+            raise bad_address(place, "jobs", why, EXAMPLE)
+        super().__init__(place, metadata, busy_seconds)
         milliseconds = max(1, int(busy_seconds * 1000))
-        # The last ends a frozen worker's transaction, which would hold the lock for ever.
         timeouts = (
             f"SET LOCAL statement_timeout = {milliseconds};"
-            f"SET LOCAL idle_in_transaction_session_timeout = {milliseconds}"
+            f"SET LOCAL idle_in_transaction_session_timeout = {int(FROZEN_SECONDS * 1000)}"
         )
         lock = int.from_bytes(
             hashlib.blake2b(f"polly ledger {self._schema}".encode(), digest_size=8).digest(),
@@ -161,12 +167,13 @@ class PostgresqlDatabase(Database):
     def _parameters(self) -> dict[str, Any]:
         """What libpq and psycopg are told; what is not given is left to them."""
         address = self._address
+        ports = [str(port or "") for _, port in address.hosts]
         timeout = self._driver.default_parameter("connect_timeout") or CONNECT_SECONDS
         given = {
             "user": address.user,
             "password": address.password,
             "host": ",".join(unquote(name).strip("[]") for name, _ in address.hosts),
-            "port": ",".join(str(port or "") for _, port in address.hosts).strip(","),
+            "port": ",".join(ports) if any(ports) else "",
             "dbname": address.path.removeprefix("/"),
             "target_session_attrs": "read-write" if len(address.hosts) > 1 else "",
             "sslmode": address.options["sslmode"],
