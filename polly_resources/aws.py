@@ -72,7 +72,13 @@ _PASSING = {
 }
 
 
-def client(service: str, address: Address, *, read_seconds: float = READ_SECONDS) -> Any:
+def client(
+    service: str,
+    address: Address,
+    *,
+    read_seconds: float = READ_SECONDS,
+    attempts: int = ATTEMPTS,
+) -> Any:
     """A client of one service at the address's endpoint and region; safe to share by threads.
 
     Raises Misconfigured without a region, with credentials that cannot be read, or with an
@@ -83,7 +89,7 @@ def client(service: str, address: Address, *, read_seconds: float = READ_SECONDS
         connect_timeout=CONNECT_SECONDS,
         read_timeout=read_seconds,
         max_pool_connections=32,
-        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        retries={"mode": "standard", "total_max_attempts": attempts},
         # A server under one name cannot answer for bucket.name.
         s3={"addressing_style": "path"} if endpoint else None,
         # Servers in AWS's place do not all know the newer checksums.

@@ -18,7 +18,8 @@ from polly_resources.addresses import Address
 from polly_resources.errors import Misconfigured
 
 PROBES = 8
-READ_SECONDS = 10.0
+READ_SECONDS = 6.0
+ATTEMPTS = 2
 
 _REFUSALS = ("PreconditionFailed", "ConditionalRequestConflict", "412", "409")
 _UNKNOWN = ("NotImplemented", "501", "InvalidRequest", "InvalidArgument")
@@ -33,7 +34,7 @@ def refuse_unsafe(address: Address, bucket: str, prefix: str) -> None:
         Unavailable: where the store does not answer.
     """
     with aws.errors("tables", f"bucket {bucket}"):
-        client = aws.client("s3", address, read_seconds=READ_SECONDS)
+        client = aws.client("s3", address, read_seconds=READ_SECONDS, attempts=ATTEMPTS)
         name = "/".join(filter(None, (prefix, "_probes", uuid.uuid4().hex)))
         with ThreadPoolExecutor(PROBES) as pool:
             accepted = list(pool.map(lambda _: _made(client, bucket, name), range(PROBES)))

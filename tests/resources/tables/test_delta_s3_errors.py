@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from polly_resources.errors import Misconfigured, PollyError, Unavailable
-from polly_resources.tables import delta_s3
+from polly_resources.tables import conditional, delta_s3
 from polly_resources.tables.delta import DeltaStore
 from tests.contracts.tables import SPEC, ids, rows
 from tests.resources.tables.buckets import address_on
@@ -61,9 +61,8 @@ def address(servers: Pool, proxy: Faulty) -> str:
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delta_s3, "REQUEST_SECONDS", 1)
     monkeypatch.setattr(delta_s3, "RETRY_SECONDS", 1)
-    monkeypatch.setattr("polly_resources.aws.CONNECT_SECONDS", 1)
-    monkeypatch.setattr("polly_resources.aws.ATTEMPTS", 1)
-    monkeypatch.setattr("polly_resources.tables.conditional.READ_SECONDS", 1)
+    monkeypatch.setattr(conditional, "READ_SECONDS", 1)
+    monkeypatch.setattr(conditional, "ATTEMPTS", 1)
 
 
 def used(address: str) -> DeltaStore:
