@@ -17,6 +17,7 @@ from polly_assets.publish.exports.base import Export
 from polly_assets.publish.exports.registry import EXPORTS
 from polly_client.cli.verbs_query import DatasetFormat
 from polly_resources import backends
+from polly_resources.events.base import EventSource
 from polly_resources.jobs.base import JobLedger
 from polly_resources.objects.base import ObjectStore
 from polly_resources.ontologies.base import OntologySource
@@ -57,7 +58,15 @@ def leaves(base: type) -> set[str]:
         (
             "backend",
             "polly_resources",
-            {JobLedger, ObjectStore, OntologySource, QueryEngine, SearchIndex, TableStore},
+            {
+                EventSource,
+                JobLedger,
+                ObjectStore,
+                OntologySource,
+                QueryEngine,
+                SearchIndex,
+                TableStore,
+            },
         ),
     ],
 )
