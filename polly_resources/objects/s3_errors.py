@@ -73,9 +73,9 @@ def copying(key: str) -> Iterator[None]:
     except OSError as error:
         raise Unavailable(
             "no_temporary_space",
-            f"the object cannot be copied to a temporary file: {error}",
+            f"the object cannot be copied to the temporary folder: {error}",
             file=key,
-            hint="free space in the folder for temporary files, or set TMPDIR to a folder with more",
+            hint="free space there, or set TMPDIR to a folder with more",
         ) from error
 
 

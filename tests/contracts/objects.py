@@ -146,7 +146,7 @@ class ObjectStoreContract(ABC):
         assert listed("landing/demo/a/") == listed("nothing/here") == []
 
     @settings(
-        max_examples=40,
+        max_examples=20,
         deadline=None,
         suppress_health_check=[
             HealthCheck.function_scoped_fixture,

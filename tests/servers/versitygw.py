@@ -1,6 +1,7 @@
 """versitygw: S3 over a folder of the file system; every object is a file.
 
-A key cannot be both an object and a folder.
+A key cannot be both an object and a folder. The file system must have extended attributes: with
+its facts in files of their own (`--sidecar`) an object's facts and bytes may be of two writers.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class VersityGW(S3Server):
 
     def command(self) -> Sequence[str | Path]:
         """The reader's account, and the command."""
-        for name in ("files", "facts", "accounts"):
+        for name in ("files", "accounts"):
             (self.data / name).mkdir(exist_ok=True)
         (self.data / "accounts" / "users.json").write_text(json.dumps(_accounts()))
         return [
@@ -49,8 +50,7 @@ class VersityGW(S3Server):
             *("--port", f"{HOST}:{self.port}"),
             *("--iam-dir", self.data / "accounts"),
             *(("--event-webhook-url", self.webhook) if self.webhook else ()),
-            *("--keep-alive", "--quiet", "posix"),
-            *("--sidecar", self.data / "facts", self.data / "files"),
+            *("--keep-alive", "--quiet", "posix", self.data / "files"),
         ]
 
     def ready(self) -> bool:
