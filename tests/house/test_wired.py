@@ -132,6 +132,7 @@ def test_every_module_is_used():
         "polly_assets.definitions",
         "polly_client.cli.main",
         "polly_client.cli.reference",
+        "polly_resources.jobs.sql_psycopg",
     }
     dead = []
     for m in modules():
