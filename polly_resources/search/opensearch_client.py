@@ -11,6 +11,7 @@ import base64
 import logging
 import ssl
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -41,7 +42,7 @@ class Cluster:
 
     def __init__(self, address: Address, seconds: float) -> None:
         self.seconds = seconds
-        self.name = str(address)
+        self.name = str(replace(address, options={}))
         # opensearch-py reports every failed try as a warning; we raise what failed in the end.
         logging.getLogger("opensearch").setLevel(logging.ERROR)
         secure = address.scheme == "opensearch+https"

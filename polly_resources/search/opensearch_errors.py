@@ -29,6 +29,7 @@ PARTIAL = "search_partial"
 
 RETRY_HINT = "it may be down, slow or full: try again, and see `polly doctor`"
 
+_PHASE = "search_phase_execution_exception"
 _CONTESTED = ("more than one write index", "required alias")
 
 
@@ -87,8 +88,8 @@ def stranger(cluster: str, said: str) -> Misconfigured:
 def _cause(error: Mapping[str, Any]) -> Mapping[str, Any]:
     """The error itself, or the one behind it where it only tells that shards failed."""
     causes = error.get("root_cause")
-    if error.get("type") == "search_phase_execution_exception" and causes:
-        return {**causes[0], "phase": error}
+    if error.get("type") == _PHASE and causes:
+        return {**causes[0], _PHASE: error}
     return error
 
 
@@ -98,6 +99,14 @@ def _gone(told: Told) -> PollyError | None:
         return NotFound(ABSENT, f"there is no index {place!r}: {told.reason}", place=place)
     if told.kind == "search_context_missing_exception":
         message = f"{told.cluster} has forgotten a search: {told.reason}"
+        return Unavailable(PARTIAL, message, hint=RETRY_HINT)
+    return None
+
+
+def _shardless(told: Told) -> PollyError | None:
+    """Where no copy of a shard answered: a node may have died this moment, and others have it."""
+    if told.status >= 500 and (_PHASE in told.all or told.kind == _PHASE):
+        message = f"not every shard of {told.cluster} answered: {told.kind}: {told.reason}"
         return Unavailable(PARTIAL, message, hint=RETRY_HINT)
     return None
 
@@ -153,5 +162,6 @@ _RULES: tuple[Callable[[Told], PollyError | None], ...] = (
     _gone,
     _contested,
     _limited,
+    _shardless,
     _by_status,
 )

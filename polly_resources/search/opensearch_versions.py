@@ -187,7 +187,11 @@ class Versions:
         self._facets[index] = _fields(told)
 
     def _create(self, index: str, facets: Collection[str], aliases: object) -> None:
-        made = self._cluster.ask(
+        """Make a version, and wait for its copies: what one copy alone has may die with it.
+
+        A cluster of too few nodes never has them all; after a while it goes on without.
+        """
+        self._cluster.ask(
             "PUT",
             path_of(index),
             {
@@ -195,13 +199,9 @@ class Versions:
                 "mappings": schema.mapping(facets),
                 "aliases": aliases,
             },
+            wait_for_active_shards="all",
+            timeout=f"{max(int(self._cluster.seconds / 3), 1)}s",
         )
-        if not made["shards_acknowledged"]:
-            raise Unavailable(
-                "search_unavailable",
-                f"the shards of the new index {index!r} did not start in time",
-                hint="see the health of the OpenSearch cluster",
-            )
 
     def _tidied(self, alias: str) -> State:
         state = self.state(alias)
