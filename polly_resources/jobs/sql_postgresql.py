@@ -14,7 +14,6 @@ Keep out: tables and rules of the ledger, and the driver (`sql_psycopg`).
 from __future__ import annotations
 
 import hashlib
-import importlib
 import re
 from collections.abc import Mapping
 from types import ModuleType
@@ -237,10 +236,11 @@ def _state_of(text: str) -> str:
 
 def _driver() -> ModuleType:
     try:
-        return importlib.import_module("polly_resources.jobs.sql_psycopg")
+        from polly_resources.jobs import sql_psycopg
     except ImportError as error:
         raise Misconfigured(
             "missing_package",
             f"postgresql needs psycopg: {error}",
             hint="pip install 'polly-open[servers]'",
         ) from error
+    return sql_psycopg

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from polly_resources import jobs
 from polly_resources.errors import BadInput, Misconfigured, Unavailable
 from polly_resources.jobs.base import JobLedger
 from polly_resources.jobs.sql import SqlLedger
@@ -112,7 +113,9 @@ def test_addresses_of_postgresql_are_checked_before_use(address, why):
 
 
 def test_postgresql_without_its_driver_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "polly_resources.jobs.sql_psycopg", None)
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    monkeypatch.delitem(sys.modules, "polly_resources.jobs.sql_psycopg", raising=False)
+    monkeypatch.delattr(jobs, "sql_psycopg", raising=False)
     with pytest.raises(Misconfigured, match="needs psycopg") as caught:
         SqlLedger("postgresql://polly@127.0.0.1/polly")
     assert caught.value.hint == "pip install 'polly-open[servers]'"
