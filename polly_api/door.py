@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import tenacity
 
 from polly_api.base import AtlasInfo, Door, Finding, OntologyState
 from polly_api.catalog import AtlasCatalog
@@ -31,6 +32,7 @@ from polly_assets.publish.load import load_dataset
 from polly_assets.schema import MEASUREMENTS, NORMALIZED_DATASETS, SQL_TABLES
 from polly_resources.backends import Backends
 from polly_resources.errors import BadQuery, Conflict, NotFound
+from polly_resources.query.base import TABLE_MOVED
 from polly_resources.records import (
     Job,
     JobAction,
@@ -53,6 +55,9 @@ class LocalDoor(Door):
 
     def sql(self, query: str, *, max_rows: int | None = None) -> pa.Table:
         """See `Door.sql`."""
+        return _while_tables_move(partial(self._sql, query, max_rows))
+
+    def _sql(self, query: str, max_rows: int | None) -> pa.Table:
         vocabularies = knowledge.vocabularies(self._backends.ontologies)
         found = prepare(
             query, AtlasCatalog(self._backends), partial(expand, ontologies=vocabularies)
@@ -239,3 +244,13 @@ class LocalDoor(Door):
     def doctor(self) -> list[Finding]:
         """See `Door.doctor`."""
         return examine(self._settings)
+
+
+def _while_tables_move(ask: Callable[[], pa.Table]) -> pa.Table:
+    """Ask anew, twice, where a table changed under an engine that cannot read older versions."""
+    retry = tenacity.Retrying(
+        retry=tenacity.retry_if_exception(lambda error: getattr(error, "code", "") == TABLE_MOVED),
+        stop=tenacity.stop_after_attempt(3),
+        reraise=True,
+    )
+    return retry(ask)

@@ -17,6 +17,10 @@ from sqlglot import exp
 from polly_resources.tables.base import TableFiles
 
 
+TABLE_MOVED = "table_moved"
+"""The code of Unavailable where an engine that reads only the newest version found a newer one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Relation:
     """What a table name of the statement stands for: pinned files, rows in memory, or an index.
@@ -47,7 +51,7 @@ class QueryEngine(ABC):
         """The result, at most `max_rows` rows of it.
 
         Raises BadQuery where the engine refuses the statement, Unavailable where it
-        does not answer.
+        does not answer or, with the code `TABLE_MOVED`, where a new statement would succeed.
         """
 
     @abstractmethod
