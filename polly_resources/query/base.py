@@ -16,7 +16,6 @@ from sqlglot import exp
 
 from polly_resources.tables.base import TableFiles
 
-
 TABLE_MOVED = "table_moved"
 """The code of Unavailable where an engine that reads only the newest version found a newer one."""
 

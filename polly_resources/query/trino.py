@@ -2,9 +2,9 @@
 
 The address is `trino://USER@HOST:PORT/CATALOG?admin=CATALOG`, or `trino+https://` with a password:
 the path names the catalog to read from, `admin` the one whose tables are the same and that may
-register them (see docs/deploy.md). `search` names the catalog of the search index, if there is one,
-`index_prefix` what its indexes' names begin with, `ca` the authority of the certificate, `seconds`
-how long a statement may run.
+register them. `schema_prefix` tells platforms that share a server apart. `search` names the catalog
+of the search index, if there is one, `index_prefix` what its indexes' names begin with, `ca` the
+authority of the certificate, `seconds` how long a statement may run.
 
 Files are read where they lie, each reference at its pinned version: Trino answers wrongly where a
 bare name follows a pinned one. Rows in memory become part of the text of a statement; where a
@@ -37,6 +37,7 @@ _OPTIONS = {
     "admin": "lake_admin",
     "ca": "",
     "index_prefix": "",
+    "schema_prefix": "",
     "search": "",
     "seconds": "300",
 }
@@ -55,7 +56,9 @@ class TrinoEngine(QueryEngine):
         if not catalog or "/" in catalog:
             raise bad_address(str(found), "query", "its path must name a catalog", EXAMPLE)
         self._client = Client(found, seconds)
-        self._tables = Tables(self._client, catalog, found.options["admin"])
+        self._tables = Tables(
+            self._client, catalog, found.options["admin"], found.options["schema_prefix"]
+        )
         self._search = found.options["search"]
         self._prefix = found.options["index_prefix"]
         self._indexes = Indexes(self._client, self._search, self._prefix)

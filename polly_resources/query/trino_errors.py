@@ -19,6 +19,7 @@ _REFUSALS = {
     "DIVISION_BY_ZERO": "division_by_zero",
     "EXPRESSION_NOT_AGGREGATE": "not_grouped",
     "FUNCTION_NOT_FOUND": "unknown_function",
+    "INVALID_COLUMN_REFERENCE": "unknown_column",
     "INVALID_CAST_ARGUMENT": "bad_value",
     "INVALID_FUNCTION_ARGUMENT": "bad_value",
     "INVALID_LITERAL": "bad_value",
@@ -42,6 +43,7 @@ _BUSY = {
     "SERVER_STARTING_UP",
     "TOO_MANY_REQUESTS_FAILED",
 }
+_UNKNOWN_COLUMN = {"COLUMN_NOT_FOUND", "INVALID_COLUMN_REFERENCE"}
 _UNKNOWN_TABLE = {"SCHEMA_NOT_FOUND", "TABLE_NOT_FOUND"}
 _TOO_LARGE = re.compile(r"QUERY_TEXT_TOO_LARGE|statement is too large|stack overflow")
 _DENIED = re.compile(r"Access Denied|Status Code: 403", re.IGNORECASE)
@@ -64,7 +66,7 @@ class Refused(Exception):
     @property
     def unknown_column(self) -> bool:
         """Whether it is about a column that is not there."""
-        return self.name == "COLUMN_NOT_FOUND"
+        return self.name in _UNKNOWN_COLUMN
 
 
 def translate(error: Refused, columns: Iterable[str] = ()) -> PollyError:

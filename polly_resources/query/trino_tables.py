@@ -1,8 +1,9 @@
 """Delta tables by name in Trino's catalogs: registered where missing, named at a version.
 
-A table `<namespace>/<table>` is `"catalog"."<namespace>"."<table>"`. A name that points to another
-place than the store's is registered anew: buckets move. Where a name points is looked up once per
-process. Keep out: what a statement reads from them.
+A table `<namespace>/<table>` is `"catalog"."<prefix><namespace>"."<table>"`. Where that points is
+looked up once per process: a name whose place holds no table any more is registered anew, for
+buckets move; one that is the table of another platform is an error.
+Keep out: what a statement reads from them.
 """
 
 from __future__ import annotations
@@ -25,16 +26,17 @@ _LOCATION = re.compile(r"^\s*location = '((?:[^']|'')*)'", re.MULTILINE)
 class Tables:
     """The tables of one catalog, and of the one that may register them."""
 
-    def __init__(self, client: Client, catalog: str, admin: str) -> None:
+    def __init__(self, client: Client, catalog: str, admin: str, prefix: str) -> None:
         self._client = client
         self._catalog = catalog
         self._admin = admin
+        self._prefix = prefix
         self._known: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
 
     def pinned(self, files: TableFiles) -> str:
         """The table at its version, to read from."""
-        return f"{_name(self._catalog, files.table)} FOR VERSION AS OF {files.version}"
+        return f"{self._name(self._catalog, files.table)} FOR VERSION AS OF {files.version}"
 
     def know(self, tables: Iterable[TableFiles]) -> None:
         """See that each name points to its table. Raises Refused."""
@@ -67,28 +69,35 @@ class Tables:
         if now == location:
             return
         if now is not None:
+            if self._readable(table):
+                raise self._taken(table, now, location)
             self._call("unregister_table", table)
-        schema = table.partition("/")[0]
-        self._try(f"CREATE SCHEMA IF NOT EXISTS {quote(self._admin)}.{quote(schema)}", _EXISTS)
+        schema = quote(self._parts(table)[0])
+        self._try(f"CREATE SCHEMA IF NOT EXISTS {quote(self._admin)}.{schema}", _EXISTS)
         self._call("register_table", table, location)
 
     def _location(self, table: str) -> str | None:
         """Where the name points; None where there is no such name."""
-        name = _name(self._admin, table)
+        name = self._name(self._admin, table)
         try:
             shown = self._client.run(f"SHOW CREATE TABLE {name}").rows[0][0]
         except Refused as error:
             if error.unknown_table:
                 return None
-            if error.kind == "EXTERNAL":
-                return ""
             raise
         found = _LOCATION.search(shown)
         return found[1].replace("''", "'").rstrip("/") if found else ""
 
+    def _readable(self, table: str) -> bool:
+        """Whether there is a table where the name points."""
+        try:
+            self._client.run(f"SELECT * FROM {self._name(self._catalog, table)} LIMIT 0")  # noqa: S608
+        except Refused:
+            return False
+        return True
+
     def _call(self, procedure: str, table: str, *location: str) -> None:
-        schema, _, name = table.partition("/")
-        arguments = ", ".join(literal(text) for text in (schema, name, *location))
+        arguments = ", ".join(literal(text) for text in (*self._parts(table), *location))
         done = _EXISTS if location else _GONE
         self._try(f"CALL {quote(self._admin)}.system.{procedure}({arguments})", done)
 
@@ -100,7 +109,20 @@ class Tables:
             if error.name not in done:
                 raise
 
+    def _taken(self, table: str, there: str, here: str) -> Misconfigured:
+        schema, name = self._parts(table)
+        return Misconfigured(
+            "name_taken",
+            f"{self._catalog}.{schema}.{name} is the table at {there}, not ours at {here}",
+            hint="give this platform a &schema_prefix= in POLLY_QUERY; or, where ours moved,"
+            f" CALL {self._admin}.system.unregister_table('{schema}', '{name}')",
+        )
 
-def _name(catalog: str, table: str) -> str:
-    schema, _, name = table.partition("/")
-    return f"{quote(catalog)}.{quote(schema)}.{quote(name)}"
+    def _name(self, catalog: str, table: str) -> str:
+        schema, name = self._parts(table)
+        return f"{quote(catalog)}.{quote(schema)}.{quote(name)}"
+
+    def _parts(self, table: str) -> tuple[str, str]:
+        """The schema and the name of a table `<namespace>/<table>`."""
+        namespace, _, name = table.partition("/")
+        return f"{self._prefix}{namespace}", name

@@ -13,8 +13,9 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
+import requests
 from trino.dbapi import connect
 
 from tests.servers.base import (
@@ -75,6 +76,7 @@ class Trino(Server):
         self.search = search
         self.password = password
         self.port = free_port()
+        self.inner_port = free_port()
 
     @property
     def certificate(self) -> Path:
@@ -113,23 +115,22 @@ class Trino(Server):
 
     def ready(self) -> bool:
         """A scan with workers: `/v1/info` says started before there are any."""
+        session = requests.Session()
+        session.trust_env = False
+        if self.password:
+            session.auth = (USER, self.password)
+            session.verify = str(self.certificate)
         connection = connect(
             host=HOST,
             port=self.port,
             user=USER,
             http_scheme="https" if self.password else "http",
-            auth=self._auth(),
-            verify=str(self.certificate),
+            http_session=session,
             request_timeout=5,
             max_attempts=1,
         )
         rows = connection.cursor().execute("SELECT count(*) FROM probe.tiny.nation").fetchall()
         return bool(rows == [[25]])
-
-    def _auth(self) -> Any:
-        from trino.auth import BasicAuthentication
-
-        return BasicAuthentication(USER, self.password) if self.password else None
 
     def _files(self) -> Mapping[str, Mapping[str, object]]:
         delta = {
@@ -188,16 +189,15 @@ class Trino(Server):
                 "http-server.http.port": self.port,
                 "discovery.uri": f"http://{HOST}:{self.port}",
             }
-        etc = self.data / "etc"
         return {
-            "http-server.http.enabled": "false",
+            # For itself: without TLS it takes no user's word.
+            "http-server.http.port": self.inner_port,
+            "discovery.uri": f"http://{HOST}:{self.inner_port}",
             "http-server.https.enabled": "true",
             "http-server.https.port": self.port,
-            "http-server.https.keystore.path": etc / "keystore.pem",
+            "http-server.https.keystore.path": self.data / "etc" / "keystore.pem",
             "http-server.authentication.type": "PASSWORD",
             "internal-communication.shared-secret": "of this test only",
-            "internal-communication.https.required": "true",
-            "discovery.uri": f"https://{HOST}:{self.port}",
         }
 
     def _secure(self, etc: Path) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
+import sqlglot
 from deltalake import DeltaTable, write_deltalake
+from sqlglot import exp
 
-from polly_resources.query.base import Relation
+from polly_resources.query.base import Relation, Statement
 from polly_resources.query.trino import TrinoEngine
 from polly_resources.tables.base import TableFiles
 from tests.servers.base import AWS, HOST
@@ -73,6 +76,13 @@ class Lake:
         }
 
 
+def statement(sql: str, **relations: Relation) -> Statement:
+    """A statement over relations by name."""
+    tree = sqlglot.parse_one(sql, read="trino")
+    assert isinstance(tree, exp.Query)
+    return Statement(tree, relations)
+
+
 @pytest.fixture(scope="session")
 def lake(servers: Pool) -> Lake:
     """One Trino server over one bucket for all tests of this folder."""
@@ -80,8 +90,8 @@ def lake(servers: Pool) -> Lake:
     s3.make_bucket("lake")
 
     class LakeTrino(Trino):
-        def __init__(self, data: object) -> None:
-            super().__init__(data, s3.endpoint)  # type: ignore[arg-type]
+        def __init__(self, data: Path) -> None:
+            super().__init__(data, s3.endpoint)
 
     return Lake(s3, servers.get(LakeTrino), "lake")
 

@@ -14,7 +14,6 @@ from decimal import Decimal
 
 import pyarrow as pa
 import pytest
-import sqlglot
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlglot import exp
@@ -27,17 +26,11 @@ from polly_resources.query.trino_client import Client
 from polly_resources.query.trino_errors import Refused
 from polly_resources.tables.base import TableFiles
 from tests.contracts.query import DATA, SCHEMA, QueryEngineContract, TableOf
-from tests.resources.query.conftest import Lake
+from tests.resources.query.conftest import Lake, statement
 from tests.servers.base import HOST, wait_until
 from tests.servers.faulty import Faulty, Mode
 
 pytestmark = pytest.mark.servers
-
-
-def statement(sql: str, **relations: Relation) -> Statement:
-    tree = sqlglot.parse_one(sql, read="trino")
-    assert isinstance(tree, exp.Query)
-    return Statement(tree, relations)
 
 
 @pytest.fixture(scope="module")
@@ -79,15 +72,20 @@ class TestRegistering:
         admin(lake, f"CALL lake_admin.system.unregister_table('{schema}', '{name}')")
         assert ask(engine, "SELECT count(*) AS n FROM t", t=relation) == [{"n": 3}]
 
-    def test_moved_table(self, lake: Lake) -> None:
-        """A name that points to another place is made to point to the store's."""
+    def test_name_of_another_table(self, lake: Lake) -> None:
+        """Two platforms with tables of one name do not read each other's."""
         here = lake.write([DATA], SCHEMA)
         assert here.files is not None
         TrinoEngine(lake.address).publish([here.files])
         there = lake.write([DATA[:1]], SCHEMA).files
         assert there is not None
-        moved = Relation(SCHEMA, files=replace(there, table=here.files.table))
-        assert ask(TrinoEngine(lake.address), "SELECT id FROM t", t=moved) == [{"id": "a"}]
+        other = Relation(SCHEMA, files=replace(there, table=here.files.table))
+        with pytest.raises(Misconfigured) as caught:
+            TrinoEngine(lake.address).run(statement("SELECT id FROM t", t=other))
+        assert caught.value.code == "name_taken"
+        apart = TrinoEngine(f"{lake.address}&schema_prefix=other_")
+        assert ask(apart, "SELECT id FROM t", t=other) == [{"id": "a"}]
+        assert ask(TrinoEngine(lake.address), "SELECT count(*) AS n FROM t", t=here) == [{"n": 3}]
 
     def test_place_that_is_gone(self, lake: Lake) -> None:
         """A name may point to a folder that no longer holds a table."""

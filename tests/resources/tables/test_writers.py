@@ -9,11 +9,14 @@ import multiprocessing
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing.synchronize import Barrier
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from polly_api.doctor import examine
 from polly_resources.errors import Misconfigured, PollyError
+from polly_resources.settings import load
 from polly_resources.tables.delta import DeltaStore
 from tests.contracts.tables import SPEC, rows
 from tests.resources.tables.buckets import address_on
@@ -107,3 +110,12 @@ def test_writers_are_refused_where_puts_are_unconditional(servers: Pool) -> None
             change()
         assert caught.value.code == "no_conditional_put"
     assert store.version(TABLE) is None
+
+
+def test_the_doctor_calls_such_a_store_broken(servers: Pool, tmp_path: Path) -> None:
+    for kind, state in ((S3rver, "broken"), (VersityGW, "ok")):
+        environ = {"POLLY_TABLES": address_on(servers.get(kind))}
+        findings = examine(load(home=tmp_path, environ=environ))
+        found = next(finding for finding in findings if finding.name == "tables")
+        assert found.state == state, found
+        assert (state == "ok") or "conditional" in found.hint
