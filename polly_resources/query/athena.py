@@ -37,7 +37,7 @@ from polly_resources import aws
 from polly_resources.addresses import bad_address, parse
 from polly_resources.errors import BadQuery, Misconfigured, Unavailable
 from polly_resources.query import athena_errors, athena_results, athena_sql, results, trino_sql
-from polly_resources.query.base import TABLE_MOVED, QueryEngine, Relation, Statement
+from polly_resources.query.base import QueryEngine, Relation, Statement
 from polly_resources.query.duckdb import DuckDBEngine
 from polly_resources.query.glue import GlueCatalog
 from polly_resources.query.trino_rows import select_rows
@@ -217,7 +217,7 @@ class AthenaEngine(QueryEngine):
                     return
                 raise
         raise Unavailable(
-            TABLE_MOVED,
+            "table_moved",
             f"{table.table} was written while it was read, and Athena reads no older version",
             hint="run the query again",
         )
