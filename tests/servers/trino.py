@@ -210,7 +210,7 @@ class Trino(Server):
         )
         (etc / "keystore.pem").write_text(key.read_text() + self.certificate.read_text())
         salt = os.urandom(16)
-        digest = hashlib.pbkdf2_hmac("sha256", self.password.encode(), salt, 10_000)
+        digest = hashlib.pbkdf2_hmac("sha1", self.password.encode(), salt, 10_000)
         (etc / "password.db").write_text(f"{USER}:10000:{salt.hex()}:{digest.hex()}\n")
         (etc / "password-authenticator.properties").write_text(
             f"password-authenticator.name=file\nfile.password-file={etc / 'password.db'}\n"
