@@ -107,6 +107,16 @@ class TablesContract:
         assert pruned.rows >= 1
         assert store.files("a/things", where={"value": [1.0]}).rows == 3
 
+    def test_files_lie_in_the_folder_of_the_table(self, store: TableStore) -> None:
+        store.write("a/things", SPEC, rows("d1", shard=3))
+        found = store.files("a/things")
+        assert found.location.endswith("/a/things")
+        assert all(file.startswith(f"{found.location}/shard=3/") for file in found.files)
+
+    def test_removing_nothing_changes_nothing(self, store: TableStore) -> None:
+        version = store.write("a/things", SPEC, rows("d1"))
+        assert store.delete("a/things", SPEC, []) == version
+
     def test_partitions_are_columns_again(self, store: TableStore) -> None:
         store.write("a/things", SPEC, rows("d1", shard=0))
         store.write("a/things", SPEC, rows("d2", shard=7))

@@ -55,3 +55,21 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured) as caught:
         DeltaStore(f"delta://{tmp_path}/file/tables").write("a/things", SPEC, rows("d1"))
     assert caught.value.code == "tables_unwritable"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("delta://", "delta://host/path", "delta:///path?region=x", "file:///path"),
+        *("delta+s3://", "delta+s3:///prefix", "delta+s3://bucket?unknown=1"),
+        *("delta+s3://bucket/a%20b", "delta+s3://bucket/a//b", "delta+s3://bucket/../b"),
+    ],
+)
+def test_addresses_of_no_place(address: str) -> None:
+    with pytest.raises(Misconfigured) as caught:
+        DeltaStore(address)
+    assert caught.value.code == "bad_address"
+
+
+def test_an_address_opens_nothing() -> None:
+    DeltaStore("delta+s3://bucket/prefix?endpoint=http://127.0.0.1:1")
