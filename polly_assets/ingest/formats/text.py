@@ -10,11 +10,9 @@ from __future__ import annotations
 import re
 from io import BufferedIOBase
 from pathlib import Path
-from typing import cast
-
-from isal import igzip, isal_zlib
 
 from polly_assets.ingest.formats.base import HEAD_BYTES
+from polly_assets.ingest.formats.packed import GZIP_ERRORS, gunzip, gunzipped
 from polly_resources.errors import BadInput
 from polly_resources.records import Notice
 
@@ -38,26 +36,18 @@ KNOWN_ENDINGS = (
 
 _UTF8_BOM = b"\xef\xbb\xbf"
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
-_GZIP_ERRORS = cast(tuple[type[Exception], ...], (EOFError, OSError, isal_zlib.error))
 _UNSAFE = re.compile(r"[^0-9A-Za-z_.-]+")
 
 
 def read_bytes(path: Path, name: str) -> bytes:
     """The content of a file, gunzipped where it is gzipped (all members).
 
-    Raises BadInput `empty_file` (also for a gzip of nothing) or `corrupt_gzip`.
+    Raises BadInput `empty_file` (also for a gzip of nothing), `corrupt_gzip` or
+    `unpacks_too_large`.
     """
-    data = path.read_bytes()
-    if data.startswith(GZIP_MAGIC):
-        try:
-            data = cast(bytes, igzip.decompress(data))  # type: ignore[no-untyped-call]
-        except _GZIP_ERRORS as error:
-            raise BadInput(
-                "corrupt_gzip",
-                f"the gzip stream is damaged or cut short ({error})",
-                file=name,
-                hint="check it with `gzip -t` and transfer the file again",
-            ) from error
+    with path.open("rb") as raw:
+        packed = raw.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+    data = gunzip(path, name) if packed else path.read_bytes()
     if not data:
         raise BadInput("empty_file", "the file has no content", file=name, hint="upload it again")
     return data
@@ -70,7 +60,7 @@ def head(path: Path, n: int = HEAD_BYTES) -> bytes:
         raw.seek(0)
         if not gzipped:
             return raw.read(n)
-        return _readable(igzip.IGzipFile(fileobj=raw), n)  # type: ignore[no-untyped-call]
+        return _readable(gunzipped(raw), n)
 
 
 def _readable(stream: BufferedIOBase, n: int) -> bytes:
@@ -78,7 +68,7 @@ def _readable(stream: BufferedIOBase, n: int) -> bytes:
     try:
         while len(found) < n and (chunk := stream.read1(n - len(found))):
             found += chunk
-    except _GZIP_ERRORS:
+    except GZIP_ERRORS:
         pass
     return bytes(found)
 
