@@ -12,5 +12,6 @@ from tests.e2e.walk import Walk
 
 class TestLocal(Walk):
     @pytest.fixture(scope="class")
-    def door(self, tmp_path_factory) -> Door:
+    @classmethod
+    def door(cls, tmp_path_factory) -> Door:
         return open_door(small_settings(tmp_path_factory.mktemp("walk") / "home"))

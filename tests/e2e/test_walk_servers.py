@@ -19,11 +19,13 @@ class OnServers(Walk):
     PROFILE: str
 
     @pytest.fixture(scope="class")
-    def variables(self, stacks):
-        yield from pointed(stacks.get(self.PROFILE))
+    @classmethod
+    def variables(cls, stacks):
+        yield from pointed(stacks.get(cls.PROFILE))
 
     @pytest.fixture(scope="class")
-    def door(self, variables, tmp_path_factory) -> Door:
+    @classmethod
+    def door(cls, variables, tmp_path_factory) -> Door:
         return open_door(small_settings(tmp_path_factory.mktemp("walk") / "home", variables))
 
 

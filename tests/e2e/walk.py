@@ -62,12 +62,14 @@ def found(door: Door, text: str, **more):
 class Walk(ABC):
     """One instance; the tests run in the order in which they stand."""
 
+    @classmethod
     @abstractmethod
-    def door(self, tmp_path_factory) -> Door:
+    def door(cls, tmp_path_factory) -> Door:
         """A door to an empty instance, as a fixture of the class."""
 
     @pytest.fixture(scope="class")
-    def folder(self, tmp_path_factory) -> Path:
+    @classmethod
+    def folder(cls, tmp_path_factory) -> Path:
         files = tmp_path_factory.mktemp("files")
         write_files(files / "f")
         return files / "f"

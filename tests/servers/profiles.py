@@ -116,10 +116,12 @@ class AwsStack(Stack):
         )
 
     def start(self) -> None:
-        """See `Stack.start`. The queue comes first: events that find none are lost."""
+        """See `Stack.start`. Queue and bridge come first: events that find none are lost."""
         if not self.queue.alive():
             self.queue.start()
         self.queue.make_queue(QUEUE)
+        if not self.bridge.alive():
+            self.bridge.start()
         super().start()
 
     def prepare(self) -> None:
