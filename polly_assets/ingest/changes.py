@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 from polly_assets.atlases import Atlas
 from polly_assets.ingest import landing
-from polly_assets.ingest.formats.registry import base_of, group_sources
+from polly_assets.ingest.formats.grouping import base_of, group_sources
 from polly_assets.schema import NORMALIZED_DATASETS
 from polly_assets.work import Work
 from polly_resources.errors import BadInput, NotFound

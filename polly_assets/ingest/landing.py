@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from polly_assets.atlases import Atlas
-from polly_assets.ingest.formats.registry import SourceGroup, group_sources
+from polly_assets.ingest.formats.grouping import SourceGroup, group_sources
 from polly_assets.ingest.formats.text import dataset_id_from_name
 from polly_assets.ingest.given import collect
 from polly_resources.errors import BadInput, NotFound

@@ -1,21 +1,18 @@
-"""The table of file formats: which reader reads a file, and which files belong together.
+"""The table of file formats: which reader reads a file.
 
-Owns the readers' addresses (imported on use, so h5py costs a GCT nothing) and the pairing
-of main files with their sidecars by name. Add a format as one row, in alphabetical order.
-Keep out: anything that one format demands.
+Owns the readers' addresses (imported on use, so h5py costs a GCT nothing). Add a format as
+one row, in alphabetical order.
+Keep out: anything that one format demands, and which files belong together (`grouping`).
 """
 
 from __future__ import annotations
 
 import importlib
-import re
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import cast
 
 from polly_assets.ingest.formats.base import Reader
-from polly_assets.ingest.formats.text import base_name
+from polly_assets.ingest.formats.grouping import describes_only, plain
 from polly_resources.errors import BadInput
 
 
@@ -46,20 +43,6 @@ READERS: tuple[ReaderRow, ...] = (
     ReaderRow("tsv", f"{_HERE}.delimited:TsvReader", (".tab", ".tsv", ".txt")),
 )
 
-_GEO = re.compile(r"(_series_matrix|_family)\.txt$")
-_MARKED = re.compile(r"(?P<base>.+)[_.](?P<mark>metadata|samples)\.(?P<key>csv|tsv)$")
-_NEVER_DATA = re.compile(r"thumbs\.db$|manifest\.csv(\.gz)?$|readme|license|.*\.md$")
-_SIDECAR_ONLY = ("json", "cls")
-_MATRIX_ORDER = ("gct", "txt", "tab", "tsv", "csv")
-
-
-@dataclass(frozen=True, slots=True)
-class SourceGroup:
-    """A main file and its sidecars by key: `json`, `csv`, `tsv`, `cls`."""
-
-    main: str
-    sidecars: Mapping[str, str] = field(default_factory=dict)
-
 
 def reader_for(name: str, head: bytes) -> Reader:
     """The reader of a file, by its name and first bytes (see `text.head`).
@@ -67,8 +50,8 @@ def reader_for(name: str, head: bytes) -> Reader:
     Formats whose ending fits are asked first, then all others. Raises BadInput
     `sidecar_without_data` or `unknown_format`.
     """
-    lower = _plain(name)
-    if _is_sidecar(lower):
+    lower = plain(name)
+    if describes_only(lower):
         raise BadInput(
             "sidecar_without_data",
             "the file describes a matrix, and there is no matrix of the same name beside it",
@@ -87,92 +70,3 @@ def reader_for(name: str, head: bytes) -> Reader:
         file=name,
         hint=f"known formats: {known}; each may be gzipped",
     )
-
-
-def group_sources(names: Sequence[str]) -> list[SourceGroup]:
-    """Main files with their sidecars, in order of the main file's name.
-
-    Files belong together when folder and base name agree (without case and `.gz`). JSON
-    describes every main file of its base; `.cls` and a CSV or TSV named `x_metadata`,
-    `x.metadata`, `x_samples` or `x.samples` describe the matrices `x`. Of unmarked matrices
-    of one base, GCT comes before TXT, TSV and CSV, and a CSV or TSV behind another is its
-    sidecar. What describes nothing is a group of its own, and fails when it is read.
-    Hidden files and folders, `Thumbs.db`, `manifest.csv`, READMEs, licences and Markdown are
-    left out.
-    """
-    by_base: dict[tuple[str, str], list[str]] = defaultdict(list)
-    marked: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for name in sorted(set(names)):
-        folder, _, last = name.rpartition("/")
-        hidden = any(part.startswith(".") for part in name.split("/"))
-        if hidden or _NEVER_DATA.match(last.lower()):
-            continue
-        found = _MARKED.fullmatch(_plain(last))
-        target = marked if found else by_base
-        target[folder, found["base"] if found else base_name(last).lower()].append(name)
-    for place, files in list(marked.items()):
-        if not any(_is_matrix(name) for name in by_base.get(place, ())):
-            for name in files:
-                by_base[place[0], base_name(name).lower()].append(name)
-            del marked[place]
-    groups = [
-        group for place, files in by_base.items() for group in _pair(files, marked.get(place, []))
-    ]
-    return sorted(groups, key=lambda group: group.main)
-
-
-def base_of(name: str) -> str:
-    """What a file's name has in common, but for case, with those that it may belong to.
-
-    `x` of `a/x.gct.gz`, `x.json` and `x_samples.csv`.
-    """
-    base = base_name(name)
-    found = _MARKED.fullmatch(_plain(name.rpartition("/")[2]))
-    return base[: -len(found["mark"]) - 1] if found else base
-
-
-def _pair(files: Sequence[str], marked: Sequence[str]) -> list[SourceGroup]:
-    matrices = sorted(
-        (name for name in files if _is_matrix(name)),
-        key=lambda name: (_MATRIX_ORDER.index(_ending(name)), name),
-    )
-    described: dict[str, str] = {}
-    mains = [name for name in files if _ending(name) not in _SIDECAR_ONLY and name not in matrices]
-    alone = []
-    for name in marked:
-        if described.setdefault(_ending(name), name) != name:
-            alone.append(name)
-    for position, name in enumerate(matrices):
-        key = _ending(name)
-        beside = position > 0 and key in ("csv", "tsv") and key != _ending(matrices[0])
-        if not beside or described.setdefault(key, name) != name:
-            mains.append(name)
-    shared: dict[str, str] = {}
-    for name in files:
-        key = _ending(name)
-        if key in _SIDECAR_ONLY:
-            owner = shared if key == "json" else described
-            useful = mains if key == "json" else matrices
-            if not useful or owner.setdefault(key, name) != name:
-                alone.append(name)
-    groups = [
-        SourceGroup(main, shared | described if main in matrices else shared) for main in mains
-    ]
-    return [*groups, *(SourceGroup(name) for name in alone)]
-
-
-def _plain(name: str) -> str:
-    return name.lower().removesuffix(".gz")
-
-
-def _ending(name: str) -> str:
-    return _plain(name).rpartition(".")[2]
-
-
-def _is_matrix(name: str) -> bool:
-    return _ending(name) in _MATRIX_ORDER and not _GEO.search(_plain(name))
-
-
-def _is_sidecar(lower: str) -> bool:
-    found = _MARKED.fullmatch(lower.rpartition("/")[2])
-    return _ending(lower) in _SIDECAR_ONLY or bool(found and found["mark"] == "metadata")

@@ -2,7 +2,7 @@
 
 Owns reading them, joining them to the samples and features of a matrix, and saying what
 did not match. Add a kind of sidecar here as one row of `_KINDS`.
-Keep out: the matrix itself, and which file is whose sidecar (`registry`).
+Keep out: the matrix itself, and which file is whose sidecar (`grouping`).
 """
 
 from __future__ import annotations

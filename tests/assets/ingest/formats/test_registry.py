@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from polly_assets.ingest.formats.registry import READERS, group_sources, reader_for
+from polly_assets.ingest.formats.grouping import group_sources
+from polly_assets.ingest.formats.registry import READERS, reader_for
 from polly_assets.ingest.formats.text import (
     base_name,
     dataset_id_from_name,
