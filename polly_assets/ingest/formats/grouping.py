@@ -18,7 +18,7 @@ _GEO = re.compile(r"(_series_matrix|_family)\.txt$")
 _MARKED = re.compile(r"(?P<base>.+)[_.](?P<mark>metadata|samples)\.(?P<key>csv|tsv)$")
 _NEVER_DATA = re.compile(r"thumbs\.db$|manifest\.csv(\.gz)?$|readme|license|.*\.md$")
 _SIDECAR_ONLY = ("json", "cls")
-_MATRIX_ORDER = ("gct", "txt", "tab", "tsv", "csv")
+_MATRIX_ORDER = ("gct", "gctx", "txt", "tab", "tsv", "csv")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ def group_sources(names: Sequence[str]) -> list[SourceGroup]:
     Files belong together when folder and base name agree (without case and `.gz`). JSON
     describes every main file of its base; `.cls` and a CSV or TSV named `x_metadata`,
     `x.metadata`, `x_samples` or `x.samples` describe the matrices `x`. Of unmarked matrices
-    of one base, GCT comes before TXT, TSV and CSV, and a CSV or TSV behind another is its
+    of one base, GCT and GCTX come before TXT, TSV and CSV, and a CSV or TSV behind another is its
     sidecar. What describes nothing is a group of its own, and fails when it is read.
     Hidden files and folders, `Thumbs.db`, `manifest.csv`, READMEs, licences and Markdown are
     left out.

@@ -1,8 +1,8 @@
 """Careful access to HDF5: every look into a file ends in a value or a BadInput.
 
-Owns opening, links, attributes, raw reads and the bytes-to-text step for the `h5ad*` modules,
-so that a damaged or hostile file never surfaces as an h5py traceback.
-Add here what touches the HDF5 library; keep out what any element of AnnData means.
+Owns opening, links, attributes, raw reads and the bytes-to-text step for the formats that
+are HDF5, so that a damaged or hostile file never surfaces as an h5py traceback.
+Add here what touches the HDF5 library; keep out what any element of a format means.
 """
 
 from __future__ import annotations
@@ -26,6 +26,11 @@ from polly_resources.records import Notice
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _USER_BLOCKS = (0, 512, 1024, 2048)
 """Where the signature may stand: HDF5 allows a user block before it."""
+
+_BELIEVED = 64 * 1024 * 1024
+_DENSEST = 1100
+"""Declared bytes per stored byte that compression can reach (deflate: 1032); more beyond
+`_BELIEVED` is a declaration without data, that would fill the memory with nothing."""
 
 Node: TypeAlias = h5py.Group | h5py.Dataset
 
@@ -53,22 +58,32 @@ def opened(source: Source) -> Iterator[h5py.File]:
 
     Raises BadInput `not_hdf5` or `corrupt_hdf5`. A gzipped file is unpacked in memory.
     """
+    with named(source.name), open_file(source) as file:
+        yield file
+
+
+@contextmanager
+def named(name: str) -> Iterator[None]:
+    """Gives errors that name no file this one."""
     try:
-        start = head(source.path)
-        if not is_hdf5(start):
-            found = repr(start[:8]) if start else "an empty file"
-            raise BadInput(
-                "not_hdf5",
-                f"found {found}, expected an HDF5 signature",
-                hint="an .h5ad file is HDF5, as written by AnnData; upload the original again",
-            )
-        with guarded("/"):
-            file = _file(source)
-        with file:
-            yield file
+        yield
     except PollyError as error:
-        error.file = error.file or source.name
+        error.file = error.file or name
         raise
+
+
+def open_file(source: Source) -> h5py.File:
+    """The source as an open HDF5 file that the caller closes; see `opened`."""
+    start = head(source.path)
+    if not is_hdf5(start):
+        found = repr(start[:8]) if start else "an empty file"
+        raise BadInput(
+            "not_hdf5",
+            f"found {found}, expected an HDF5 signature",
+            hint="the content is not what the name says: upload the original again",
+        )
+    with guarded("/"):
+        return _file(source)
 
 
 def _file(source: Source) -> h5py.File:
@@ -116,7 +131,7 @@ def child(group: h5py.Group, key: str) -> Node | None:
                     "linked_element",
                     "found a soft or external link, expected the data itself",
                     place=where,
-                    hint="write the file anew with AnnData so that it holds all its data",
+                    hint="write the file anew so that it holds all its data",
                 )
             node = node[part]
             if isinstance(node, h5py.Dataset):
@@ -148,7 +163,7 @@ def keys(group: h5py.Group) -> list[str]:
                 "bad_name",
                 f"found a member called {name!r}, expected names in UTF-8",
                 place=group.name,
-                hint="rename it and write the file anew with AnnData",
+                hint="rename it and write the file anew",
             )
     return names
 
@@ -179,12 +194,16 @@ def plain_text(value: object) -> str:
     return str(value).encode("utf-8", errors="replace").decode("utf-8")
 
 
-def read_array(dataset: h5py.Dataset, start: int = 0, stop: int | None = None) -> npt.NDArray[Any]:
-    """The values of a dataset, whole or rows start to stop, in native byte order."""
+def read_array(
+    dataset: h5py.Dataset, start: int = 0, stop: int | None = None, axis: int = 0
+) -> npt.NDArray[Any]:
+    """The values of a dataset, whole or start to stop of an axis, in native byte order."""
     with guarded(dataset.name):
         _check_storage(dataset)
-        whole = start == 0 and stop is None
-        values = np.asarray(dataset[()] if whole else dataset[start:stop])
+        if start == 0 and stop is None:
+            values = np.asarray(dataset[()])
+        else:
+            values = np.asarray(dataset[(*[slice(None)] * axis, slice(start, stop))])
     return values if values.dtype.isnative else values.astype(values.dtype.newbyteorder("="))
 
 
@@ -196,7 +215,15 @@ def _check_storage(dataset: h5py.Dataset) -> None:
             "linked_element",
             "its values are kept in another file",
             place=dataset.name,
-            hint="write the file anew with AnnData so that it holds all its data",
+            hint="write the file anew so that it holds all its data",
+        )
+    declared, stored = dataset.nbytes, dataset.id.get_storage_size()
+    if declared > _BELIEVED and declared > stored * _DENSEST:
+        raise BadInput(
+            "declared_too_large",
+            f"declares {declared} bytes of values and stores {stored}",
+            place=dataset.name,
+            hint="most of it was never written: write the file anew, sparse if it is so empty",
         )
     for i in range(plan.get_nfilters() if layout == h5py.h5d.CHUNKED else 0):
         code, _, _, name = plan.get_filter(i)
@@ -205,7 +232,7 @@ def _check_storage(dataset: h5py.Dataset) -> None:
                 "unknown_compression",
                 f"compressed with filter {code} ({plain_text(name)}), which is not part of HDF5",
                 place=dataset.name,
-                hint="write the file anew with compression='gzip'",
+                hint="write the file anew with gzip as its compression",
             )
 
 

@@ -104,7 +104,7 @@ def _dense(dataset: h5py.Dataset, name: str, obs: int, var: int, findings: Findi
     if len(shape) == 1 and shape[0] == obs * var and 1 in (obs, var):
         shape = (obs, var)  # AnnData before 0.7 squeezed a matrix of one row or column
     turned = _is_turned(shape, obs, var, dataset.name, findings)
-    convert = _conversion(dataset.dtype, dataset.name, findings)
+    convert = conversion(dataset.dtype, dataset.name, findings)
     values = convert(read_array(dataset)).reshape(shape)
     return DenseMatrix(values if turned else values.T, name)
 
@@ -126,10 +126,13 @@ def _is_turned(shape: tuple[int, ...], obs: int, var: int, place: str, findings:
     )
 
 
-def _conversion(
+def conversion(
     kind: np.dtype[Any], place: str, findings: Findings
 ) -> Callable[[npt.NDArray[Any]], npt.NDArray[Any]]:
-    """How values of this type are stored: as they are, or widened without loss."""
+    """How values of this type are stored: as they are, or widened without loss.
+
+    Raises BadInput `bad_values` for text, structures and numbers of more than 64 bits.
+    """
     found = kind.newbyteorder("=").name if kind.names is None else "a structure"
     if found in _KEPT:
         return lambda values: values
@@ -163,7 +166,7 @@ def _sparse(group: h5py.Group, name: str, obs: int, var: int, findings: Findings
     major, minor = shape if rows_first else shape[::-1]
     indices = _checked_indices(group, indptr, major, minor)
     data = group["data"]
-    convert = _conversion(data.dtype, data.name, findings)
+    convert = conversion(data.dtype, data.name, findings)
     if rows_first == turned:  # compressed by feature already
         values = convert(read_array(data, 0, len(indices)))
     else:

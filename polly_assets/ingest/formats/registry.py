@@ -35,6 +35,7 @@ _HERE = "polly_assets.ingest.formats"
 READERS: tuple[ReaderRow, ...] = (
     ReaderRow("csv", f"{_HERE}.delimited:CsvReader", (".csv",)),
     ReaderRow("gct", f"{_HERE}.gct:GctReader", (".gct",)),
+    ReaderRow("gctx", f"{_HERE}.gctx:GctxReader", (".gctx",)),
     ReaderRow(
         "geo_series_matrix", f"{_HERE}.geo_series:SeriesMatrixReader", ("_series_matrix.txt",)
     ),

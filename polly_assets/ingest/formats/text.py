@@ -8,11 +8,13 @@ Keep out: the grammar of any one format.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from io import BufferedIOBase
 from pathlib import Path
 
 from polly_assets.ingest.formats.base import HEAD_BYTES
-from polly_assets.ingest.formats.packed import GZIP_ERRORS, gunzip, gunzipped
+from polly_assets.ingest.formats.packed import GZIP_ERRORS, gunzip_pieces, gunzipped
+from polly_assets.ingest.formats.tenx_names import dataset_name
 from polly_resources.errors import BadInput
 from polly_resources.records import Notice
 
@@ -21,19 +23,30 @@ GZIP_MAGIC = b"\x1f\x8b"
 KNOWN_ENDINGS = (
     "_family.soft",
     "_family.txt",
+    "_family.xml",
     "_series_matrix.txt",
     ".cls",
     ".csv",
     ".gct",
+    ".gctx",
     ".h5ad",
     ".json",
+    ".miniml.xml",
+    ".maf",
+    ".seg",
     ".soft",
     ".tab",
     ".tsv",
     ".txt",
+    ".vcf",
+    ".xml",
 )
 """Endings that are no part of a dataset id; at most one is removed, after `.gz`."""
 
+MAX_LINE_BYTES = 64 * 1024**2
+"""What a line of a file that is read in blocks may have."""
+
+_STEP = 16 * 1024**2
 _UTF8_BOM = b"\xef\xbb\xbf"
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _UNSAFE = re.compile(r"[^0-9A-Za-z_.-]+")
@@ -45,12 +58,46 @@ def read_bytes(path: Path, name: str) -> bytes:
     Raises BadInput `empty_file` (also for a gzip of nothing), `corrupt_gzip` or
     `unpacks_too_large`.
     """
-    with path.open("rb") as raw:
-        packed = raw.read(len(GZIP_MAGIC)) == GZIP_MAGIC
-    data = gunzip(path, name) if packed else path.read_bytes()
+    data = b"".join(_pieces(path, name))
     if not data:
         raise BadInput("empty_file", "the file has no content", file=name, hint="upload it again")
     return data
+
+
+def line_blocks(path: Path, name: str) -> Iterator[bytes]:
+    r"""A file in blocks of whole lines, each ended by `\n`, without byte order mark.
+
+    For files that are too large to be held whole. Raises BadInput `corrupt_gzip`,
+    `unpacks_too_large` or `line_too_long`.
+    """
+    rest = b""
+    for position, piece in enumerate(_pieces(path, name)):
+        data = rest + (piece if position else piece.removeprefix(_UTF8_BOM))
+        kept = len(data) - data.endswith(b"\r")  # a CR-LF may be cut in two
+        whole = unified(data[:kept])
+        end = whole.rfind(b"\n") + 1
+        if end:
+            yield whole[:end]
+        rest = whole[end:] + data[kept:]
+        if len(rest) > MAX_LINE_BYTES:
+            raise BadInput(
+                "line_too_long",
+                f"a line has more than {MAX_LINE_BYTES} bytes, expected lines of text",
+                file=name,
+                hint="check that the file is what its name says",
+            )
+    if rest:
+        yield unified(rest).removesuffix(b"\n") + b"\n"
+
+
+def _pieces(path: Path, name: str) -> Iterator[bytes]:
+    with path.open("rb") as raw:
+        if raw.read(len(GZIP_MAGIC)) == GZIP_MAGIC:
+            yield from gunzip_pieces(path, name)
+            return
+        raw.seek(0)
+        while piece := raw.read(_STEP):
+            yield piece
 
 
 def head(path: Path, n: int = HEAD_BYTES) -> bytes:
@@ -101,9 +148,14 @@ def utf8_lines(data: bytes, name: str) -> tuple[bytes, tuple[Notice, ...]]:
     if not data.isascii():
         text, notices = decode(data, name)
         data = text.encode()
+    return unified(data), notices
+
+
+def unified(data: bytes) -> bytes:
+    r"""The same lines, each ended by `\n` alone."""
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    return data, notices
+    return data
 
 
 def base_name(name: str) -> str:
@@ -132,9 +184,10 @@ def safe_id(text: str) -> str:
 def dataset_id_from_name(name: str) -> str:
     """The dataset id that a file name stands for: `a/GSE1 x.gct.gz` is `GSE1_x`.
 
+    Files that Cell Ranger calls alike in every run take their folder's (`dataset_name`).
     Raises BadInput `unusable_name` where no letter or digit of the name is usable.
     """
-    if found := safe_id(base_name(name)):
+    if found := safe_id(dataset_name(name) or base_name(name)):
         return found
     raise BadInput(
         "unusable_name",

@@ -1,0 +1,298 @@
+"""GCTX, the Broad Institute's matrix in HDF5, with h5py alone.
+
+Owns where the format keeps things: `/0/DATA/0/matrix` holds samples x features, each dataset
+of `/0/META/ROW` describes the features and each of `/0/META/COL` the samples, `id` names them.
+Metadata keeps its type and its values, `-666` included (cmapPy reads that as missing, and
+numbers in text as numbers; here a column is what the file says). A matrix beyond
+`WHOLE_BYTES` is read block by block, from the file that stays open for it.
+Keep out: access to HDF5 (`h5ad_access`), columns (`h5ad_frames`), the files beside (`sidecars`).
+
+Format: Enache et al. 2019, doi:10.1093/bioinformatics/bty784.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import h5py
+import numpy.typing as npt
+import polars as pl
+
+from polly_assets.ingest.formats.base import (
+    BLOCK_FEATURES,
+    Block,
+    DenseMatrix,
+    FailedDataset,
+    Matrix,
+    ParsedDataset,
+    Reader,
+    Source,
+)
+from polly_assets.ingest.formats.checks import check_features, check_samples
+from polly_assets.ingest.formats.h5ad_access import (
+    Findings,
+    attribute,
+    child,
+    is_hdf5,
+    keys,
+    named,
+    open_file,
+    plain_text,
+    read_array,
+)
+from polly_assets.ingest.formats.h5ad_elements import conversion
+from polly_assets.ingest.formats.h5ad_frames import as_text, plain_series
+from polly_assets.ingest.formats.sidecars import describe, read_sidecars
+from polly_assets.ingest.formats.table import unique_names
+from polly_resources.errors import BadInput
+
+WHOLE_BYTES = 256 * 1024 * 1024
+"""The largest matrix that is read at once; of larger ones, so much is in memory at a time."""
+
+_MATRIX = "0/DATA/0/matrix"
+_DEEPEST = 8
+"""Levels of groups below ROW and COL: a column named `a/b` is the dataset `b` of group `a`."""
+
+_HINT = "write the file anew with cmapPy, cmapR or cmapM"
+
+
+@dataclass(frozen=True, slots=True)
+class GctxMatrix(Matrix):
+    """A matrix that stays in its open file, given out block by block."""
+
+    dataset: h5py.Dataset
+    convert: Callable[[npt.NDArray[Any]], npt.NDArray[Any]]
+    turned: bool
+    file: str
+    name: str = "X"
+
+    @property
+    def dtype(self) -> str:  # type: ignore[override]
+        """The numpy name of the value type."""
+        return str(self.convert(read_array(self.dataset, 0, 0)).dtype)
+
+    @property
+    def shape(self) -> tuple[int, int]:  # type: ignore[override]
+        """Features, samples."""
+        rows, columns = self.dataset.shape
+        return (rows, columns) if self.turned else (columns, rows)
+
+    @property
+    def sparse(self) -> bool:  # type: ignore[override]
+        """Always False."""
+        return False
+
+    def blocks(self, features: int = BLOCK_FEATURES) -> Iterator[Block]:
+        """Runs of features, read some at a time. Raises BadInput where the file is damaged."""
+        count, samples = self.shape
+        size = max(1, self.dataset.dtype.itemsize * samples)
+        width = max(1, WHOLE_BYTES // (size * features)) * features
+        for start in range(0, count, width):
+            with named(self.file):
+                values = self.convert(self._read(start, min(start + width, count)))
+            for within in range(0, len(values), features):
+                yield values[within : within + features]
+
+    def _read(self, start: int, stop: int) -> npt.NDArray[Any]:
+        if self.turned:
+            return read_array(self.dataset, start, stop)
+        return read_array(self.dataset, start, stop, axis=1).T
+
+
+class GctxReader(Reader):
+    """Reads GCTX 1.0, plain or gzipped, with a JSON, CSV, TSV or `.cls` sidecar."""
+
+    name: ClassVar[str] = "gctx"
+    suffixes: ClassVar[tuple[str, ...]] = (".gctx",)
+
+    def sniff(self, name: str, head: bytes) -> bool:
+        """HDF5 that is called `.gctx`; other HDF5 formats share the signature."""
+        return name.removesuffix(".gz").endswith(self.suffixes) and is_hdf5(head)
+
+    def read(self, source: Source) -> Iterator[ParsedDataset | FailedDataset]:
+        """The file's one dataset.
+
+        Raises BadInput `unsupported_version`, `missing_element`, `shape_mismatch`,
+        `column_length`, `missing_id`, `duplicate_sample_ids`, or what HDF5 fails for.
+        """
+        with named(source.name):
+            file = open_file(source)
+            keep = False
+            try:
+                dataset = _read(file, source)
+                keep = any(isinstance(matrix, GctxMatrix) for matrix in dataset.matrices)
+            finally:
+                if not keep:
+                    file.close()
+        yield dataset
+
+
+def _read(file: h5py.File, source: Source) -> ParsedDataset:
+    findings = Findings()
+    attributes = _attributes(file, findings)
+    stored = _matrix_dataset(file)
+    samples = _table(file, "COL", "sample_id", findings)
+    features = _table(file, "ROW", "feature_id", findings)
+    ids = samples["sample_id"].to_list()
+    check_samples(ids, [f"/0/META/COL/id[{i}]" for i in range(len(ids))], source.name)
+    features, repeated = check_features(features)
+    if not ids:
+        raise BadInput(
+            "no_samples", "found 0 samples, expected at least 1", place="/0/META/COL/id", hint=_HINT
+        )
+    matrix = _matrix(stored, len(ids), features.height, source.name, findings)
+    if not features.height:
+        findings.note("no_matrix", f"{source.name} has samples and no features")
+    _list_left_out(file, findings)
+    described = describe(source, samples, features, read_sidecars(source))
+    return ParsedDataset(
+        dataset_id=described.dataset_id,
+        format=GctxReader.name,
+        metadata=attributes | dict(described.metadata),
+        samples=described.samples,
+        features=described.features,
+        matrices=(matrix,) if features.height else (),
+        data_type=described.data_type,
+        notices=(*findings.notices, *repeated, *described.notices),
+    )
+
+
+def _attributes(file: h5py.File, findings: Findings) -> dict[str, Any]:
+    """What the file says about itself: `version`, `src` and whatever else is text or a number."""
+    version = _plain(attribute(file, "version"))
+    if version is None:
+        findings.note("no_version", "the file does not name its version; read as GCTX1.0", "/")
+    elif not str(version).upper().startswith("GCTX1"):
+        raise BadInput(
+            "unsupported_version",
+            f"found {str(version)[:60]!r}, expected GCTX1.0",
+            place="/@version",
+            hint=_HINT,
+        )
+    found = {plain_text(name): _plain(attribute(file, name)) for name in file.attrs}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _plain(value: Any) -> str | int | float | bool | None:
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if getattr(value, "size", 0) == 1:
+        value = value.item()
+    return value if isinstance(value, str | int | float | bool) else None
+
+
+def _missing(group: h5py.Group, place: str) -> BadInput:
+    found = ", ".join(keys(group)[:10]) or "nothing"
+    return BadInput(
+        "missing_element",
+        f"found {found} in {group.name}, expected {place}",
+        place=place,
+        hint="a GCTX file holds /0/DATA/0/matrix, /0/META/ROW/id and /0/META/COL/id; " + _HINT,
+    )
+
+
+def _node(file: h5py.File, path: str) -> h5py.Group | h5py.Dataset:
+    """The object at a path; BadInput `missing_element` tells what lies where it should."""
+    node: h5py.Group = file
+    parts = path.split("/")
+    for part in parts:
+        found = child(node, part)
+        if found is None or (part != parts[-1] and not isinstance(found, h5py.Group)):
+            raise _missing(node, f"/{path}")
+        node = found
+    return node
+
+
+def _matrix_dataset(file: h5py.File) -> h5py.Dataset:
+    node = _node(file, _MATRIX)
+    if isinstance(node, h5py.Dataset) and node.shape is not None and len(node.shape) == 2:
+        return node
+    found = f"an array of shape {node.shape}" if isinstance(node, h5py.Dataset) else "a group"
+    raise BadInput(
+        "bad_matrix",
+        f"found {found}, expected samples x features",
+        place=f"/{_MATRIX}",
+        hint=_HINT,
+    )
+
+
+def _matrix(
+    stored: h5py.Dataset, samples: int, features: int, file: str, findings: Findings
+) -> Matrix:
+    if stored.shape not in ((samples, features), (features, samples)):
+        raise BadInput(
+            "shape_mismatch",
+            f"found {stored.shape[0]} x {stored.shape[1]} values, expected {samples} x {features}: "
+            "one row per id of COL, one column per id of ROW",
+            place=stored.name,
+            hint=_HINT,
+        )
+    turned = stored.shape != (samples, features)
+    if turned:
+        message = f"stored as {features} features x {samples} samples; read as such"
+        findings.note("transposed_x", message, stored.name)
+    convert = conversion(stored.dtype, stored.name, findings)
+    if stored.dtype.itemsize * samples * features > WHOLE_BYTES:
+        return GctxMatrix(stored, convert, turned, file)
+    values = convert(read_array(stored))
+    return DenseMatrix(values if turned else values.T)
+
+
+def _table(file: h5py.File, side: str, id_name: str, findings: Findings) -> pl.DataFrame:
+    """The ids and columns of ROW or COL, in the order of their names, as HDF5 keeps them."""
+    place = f"0/META/{side}"
+    ids_at = _node(file, f"{place}/id")
+    group = file[place]
+    ids = _column(ids_at, findings)
+    if ids is None:
+        raise BadInput(
+            "bad_index", "found no list of text or numbers", place=f"/{place}/id", hint=_HINT
+        )
+    table = {id_name: as_text(ids)}
+    columns = dict(_columns(group, "", _DEEPEST, findings))
+    names = unique_names(list(columns), id_name)
+    for new, (name, column) in zip(names, columns.items(), strict=True):
+        if len(column) != len(ids):
+            raise BadInput(
+                "column_length",
+                f"found {len(column)} values, expected {len(ids)}, as many as ids",
+                place=f"/{place}/{name}",
+                hint=_HINT,
+            )
+        table[new] = column
+    return pl.DataFrame(table)
+
+
+def _columns(
+    group: h5py.Group, prefix: str, depth: int, findings: Findings
+) -> Iterator[tuple[str, pl.Series]]:
+    for key in keys(group):
+        name, node = prefix + plain_text(key), child(group, key)
+        if name == "id" or node is None:
+            continue
+        if isinstance(node, h5py.Group) and depth:
+            yield from _columns(node, f"{name}/", depth - 1, findings)
+        elif (column := _column(node, findings)) is not None:
+            yield name, column
+        else:
+            findings.not_loaded.append(plain_text(node.name[1:]))
+
+
+def _column(node: h5py.Group | h5py.Dataset, findings: Findings) -> pl.Series | None:
+    if not isinstance(node, h5py.Dataset) or not node.shape:
+        return None
+    return plain_series(read_array(node), node.dtype, plain_text(node.name), findings)
+
+
+def _list_left_out(file: h5py.File, findings: Findings) -> None:
+    """Notes whatever else the file holds."""
+    known = {"": "0", "0": "DATA META", "0/DATA": "0", "0/DATA/0": "matrix", "0/META": "COL ROW"}
+    for place, expected in known.items():
+        group = child(file, place) if place else file
+        others = set(keys(group)) - set(expected.split()) if isinstance(group, h5py.Group) else ()
+        findings.not_loaded += [f"{place}/{name}".lstrip("/") for name in sorted(others)]
+    if findings.not_loaded:
+        shown = ", ".join(findings.not_loaded)
+        findings.note("not_loaded", f"kept in the original file only: {shown}")
