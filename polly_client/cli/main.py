@@ -7,6 +7,7 @@ argument, file or query, or a name that does not exist), 3 = a fault of the plat
 
 from __future__ import annotations
 
+import logging
 import traceback
 from collections.abc import Iterable
 from pathlib import Path
@@ -32,6 +33,7 @@ class Root(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the verb; expected failures and faults end in their exit codes."""
+        show_warnings()
         try:
             return super().invoke(ctx)
         except PollyError as error:
@@ -49,6 +51,15 @@ class Root(TyperGroup):
             traceback.print_exc()
             typer.echo(f"error[internal_error]: {type(error).__name__}: {error}", err=True)
             raise typer.Exit(FAULT) from error
+
+
+def show_warnings() -> None:
+    """Let the platform's warnings reach stderr, such as that it waits for a server."""
+    handler = logging.StreamHandler()
+    handler.setLevel(logging.WARNING)
+    handler.setFormatter(logging.Formatter("warning: %(message)s"))
+    for name in ("polly_assets", "polly_resources"):
+        logging.getLogger(name).handlers = [handler]
 
 
 def hoisted(args: Iterable[str]) -> list[str]:
