@@ -23,6 +23,7 @@ _ROWS: tuple[tuple[str, str], ...] = (
     (r"Division by zero", "division_by_zero"),
     (r"^Conversion Error", "bad_value"),
     (r"^Out of Range Error", "out_of_range"),
+    (r"Malformed JSON|Map keys must be unique|^Invalid Input Error", "bad_value"),
     (r"^Out of Memory Error", "query_too_large"),
     (r"^Not implemented Error", "not_supported"),
 )

@@ -1,4 +1,4 @@
-"""What an expression holds, where that decides its translation: list, map, date or float.
+"""What an expression holds, where that decides its translation: a list, text, a float, ...
 
 Owns the little type inference that DuckDB's overloads need. Keep out: everything that a
 macro or DuckDB itself can decide.
@@ -37,15 +37,43 @@ _LIST_CALLS = (
     " trino_slice"
 )
 _MAP_CALLS = "histogram map_agg map_concat map_from_entries trino_map_of"
+_TEXT_CALLS = (
+    "json_format trino_json_scalar trino_regexp_extract trino_split_part trino_substr"
+    " trino_float_text"
+)
 _BY_CALL = dict.fromkeys(_LIST_CALLS.split(), "list")
 _BY_CALL |= dict.fromkeys(_MAP_CALLS.split(), "map")
+_BY_CALL |= dict.fromkeys(_TEXT_CALLS.split(), "text")
+_BY_CALL |= dict.fromkeys(["e", "infinity", "nan"], "float")
 _DATES = (exp.CurrentDate, exp.Date)
 _FLOATS = (exp.Avg, exp.Cbrt, exp.Corr, exp.Exp, exp.Ln, exp.Log, exp.Pow, exp.Sqrt, exp.Stddev)
+_TEXTS = (
+    exp.Concat,
+    exp.DPipe,
+    exp.Lower,
+    exp.RegexpReplace,
+    exp.Replace,
+    exp.Substring,
+    exp.Trim,
+    exp.Upper,
+)
 _BY_TYPE = (
     (_LISTS, "list"),
+    (_TEXTS, "text"),
     ((exp.Map, exp.MapFromEntries), "map"),
     (_DATES, "date"),
     (_FLOATS, "float"),
+    ((exp.CurrentTimestamp, exp.UnixToTime), "moment"),
+)
+_BY_ARROW = (
+    (pa.types.is_list, "list"),
+    (pa.types.is_large_list, "list"),
+    (pa.types.is_map, "map"),
+    (pa.types.is_floating, "float"),
+    (pa.types.is_integer, "integer"),
+    (pa.types.is_string, "text"),
+    (pa.types.is_large_string, "text"),
+    (pa.types.is_date, "date"),
 )
 _SAME = (exp.Abs, exp.Filter, exp.Max, exp.Min, exp.Neg, exp.Paren, exp.Sum, exp.Window)
 _ARITHMETIC = (exp.Add, exp.Sub, exp.Mul, exp.Div)
@@ -56,6 +84,7 @@ class Shapes:
 
     def __init__(self, relations: Iterable[Relation], tree: exp.Query) -> None:
         seen: dict[str, set[str]] = {}
+        relations = list(relations)
         for relation in relations:
             for column in relation.schema:
                 seen.setdefault(column.name.lower(), set()).add(_shape(column.type))
@@ -65,13 +94,19 @@ class Shapes:
             if alias.alias.lower() not in seen:
                 named.setdefault(alias.alias.lower(), set()).add(self.of(alias.this))
         self._columns |= {name: kinds.pop() for name, kinds in named.items() if len(kinds) == 1}
+        self._decimals = _decimals(relations)
+
+    def decimal(self, column: str) -> tuple[int, int] | None:
+        """Precision and scale of a column that is a decimal."""
+        return self._decimals.get(column.lower())
 
     def of(self, node: exp.Expr) -> str:
-        """`list`, `map`, `date`, `float`, or empty where it is something else or unknown."""
+        """`list`, `map`, `date`, `float`, `integer`, `moment`, `text`; empty for others."""
         if isinstance(node, _SAME):
             return self.of(node.this)
         if isinstance(node, _ARITHMETIC):
-            return "float" if "float" in (self.of(node.this), self.of(node.expression)) else ""
+            sides = {self.of(node.this), self.of(node.expression)}
+            return "float" if "float" in sides else "integer" if sides == {"integer"} else ""
         if isinstance(node, exp.Column):
             return self._columns.get(node.name.lower(), "")
         if isinstance(node, exp.Anonymous):
@@ -82,7 +117,9 @@ class Shapes:
 def _own_shape(node: exp.Expr) -> str:
     """What a node holds by its type alone."""
     if isinstance(node, exp.Literal):
-        return "float" if not node.is_string and "e" in node.name.lower() else ""
+        if node.is_string:
+            return "text"
+        return "float" if "e" in node.name.lower() else "" if "." in node.name else "integer"
     if isinstance(node, exp.Cast):
         return _cast_shape(node)
     for kinds, shape in _BY_TYPE:
@@ -92,13 +129,22 @@ def _own_shape(node: exp.Expr) -> str:
 
 
 def _shape(kind: pa.DataType) -> str:
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        return "list"
-    if pa.types.is_map(kind):
-        return "map"
-    if pa.types.is_floating(kind):
-        return "float"
-    return "date" if pa.types.is_date(kind) else ""
+    if pa.types.is_timestamp(kind):
+        return "moment" if kind.tz else ""
+    return next((shape for test, shape in _BY_ARROW if test(kind)), "")
+
+
+def _decimals(relations: Iterable[Relation]) -> dict[str, tuple[int, int]]:
+    """Columns that are decimals, and the same ones wherever their name occurs."""
+    seen: dict[str, set[pa.DataType]] = {}
+    for relation in relations:
+        for column in relation.schema:
+            seen.setdefault(column.name.lower(), set()).add(column.type)
+    return {
+        name: (kind.precision, kind.scale)
+        for name, kinds in seen.items()
+        if len(kinds) == 1 and pa.types.is_decimal(kind := next(iter(kinds)))
+    }
 
 
 def _cast_shape(node: exp.Cast) -> str:
@@ -109,4 +155,8 @@ def _cast_shape(node: exp.Cast) -> str:
         return "map"
     if kind.is_type(exp.DType.DOUBLE, exp.DType.FLOAT):
         return "float"
+    if kind.is_type(*exp.DataType.INTEGER_TYPES):
+        return "integer"
+    if kind.is_type(*exp.DataType.TEXT_TYPES):
+        return "text"
     return "date" if kind.is_type(exp.DType.DATE) else ""

@@ -14,8 +14,10 @@ from collections.abc import Iterable
 
 from sqlglot import exp
 
-from polly_resources.query import results
+from polly_resources.query import duckdb_numbers as numbers
+from polly_resources.query import portable, results
 from polly_resources.query.base import Statement
+from polly_resources.query.duckdb_casts import cast, date
 from polly_resources.query.duckdb_lambdas import LAMBDAS, reduce
 from polly_resources.query.duckdb_rules import Rule, call, macro, pair, struct
 from polly_resources.query.duckdb_shapes import Shapes
@@ -35,6 +37,7 @@ _FIRST = 2
 
 def translate(statement: Statement, max_rows: int | None = None) -> str:
     """The statement as DuckDB SQL, limited to `max_rows` rows."""
+    portable.check(statement.tree)
     tree = statement.tree.copy()
     shapes = Shapes(statement.relations.values(), tree)
     results.shape(tree, max_rows)
@@ -73,11 +76,6 @@ def _filter(node: exp.Expr, shapes: Shapes) -> exp.Expr:
         entries = exp.Filter(this=macro.expressions[0], expression=node.expression)
         return call(_MAP_OF, entries)
     return node
-
-
-def _sign(node: exp.Expr, shapes: Shapes) -> exp.Expr:
-    """A number of the argument's own type, where DuckDB gives a TINYINT."""
-    return exp.Mul(this=node.copy(), expression=exp.Literal.number(1))
 
 
 def _reverse(node: exp.Expr, shapes: Shapes) -> exp.Expr:
@@ -120,24 +118,6 @@ def _firsts() -> list[exp.Expr]:
     return [exp.Literal.number(place + 1) for place in range(_FIRST)]
 
 
-def _cast(node: exp.Expr, shapes: Shapes) -> exp.Expr:
-    """CAST to JSON quotes text; CAST of JSON to text unquotes it; VARCHAR(n) cuts."""
-    kind, value = node.args["to"], node.this
-    if kind.is_type(exp.DType.JSON):
-        return call("to_json", value)
-    if not kind.is_type(*exp.DataType.TEXT_TYPES):
-        return node
-    if isinstance(value, exp.JSONExtract):
-        return call("trino_json_scalar", value.this, value.expression)
-    if isinstance(value, exp.ParseJSON):
-        return call("trino_json_scalar", value.this, exp.Literal.string("$"))
-    if kind.expressions and kind.is_type(exp.DType.VARCHAR):
-        length = kind.expressions[0].this
-        kind.set("expressions", None)
-        return call("left", node.copy(), length)
-    return node
-
-
 def _json_path(node: exp.Expr, shapes: Shapes) -> exp.Expr:
     """A path as DuckDB reads it; names that its paths cannot hold need a JSON pointer."""
     keys = [part.this for part in node.expressions[1:] if isinstance(part, exp.JSONPathKey)]
@@ -147,25 +127,39 @@ def _json_path(node: exp.Expr, shapes: Shapes) -> exp.Expr:
     return exp.Literal.string("".join(f"/{text}" for text in texts))
 
 
+def _json_array_length(node: exp.Expr, shapes: Shapes) -> exp.Expr:
+    return call("trino_json_array_length", *node.expressions)
+
+
 def _date_sub(node: exp.Expr, shapes: Shapes) -> exp.Expr:
     """Trino counts whole units that passed, DuckDB's date_diff the boundaries crossed."""
     unit = exp.Literal.string(node.args["unit"].name.lower())
     return call("date_sub", unit, node.expression, node.this)
 
 
+def _zone(node: exp.Expr, shapes: Shapes) -> exp.Expr:
+    """The local time of a moment; what has no zone is in UTC."""
+    node.set("this", exp.cast(node.this, "timestamptz", dialect="duckdb"))
+    return node
+
+
+def _to_millisecond(node: exp.Expr, shapes: Shapes) -> exp.Expr:
+    moment = exp.cast(node.this, "timestamptz", dialect="duckdb")
+    return call("date_trunc", exp.Literal.string("milliseconds"), moment)
+
+
 def _keep_date(node: exp.Expr, shapes: Shapes) -> exp.Expr:
-    """A date plus days, or cut to its month, is a date in Trino, a timestamp in DuckDB."""
+    """A date plus days, or cut to its month, is a date in Trino, a timestamp in DuckDB.
+
+    The difference of two dates is an interval in Trino, a number of days in DuckDB.
+    """
+    if isinstance(node, exp.Sub) and {shapes.of(node.this), shapes.of(node.expression)} == {"date"}:
+        left, right = (exp.cast(side, "timestamp") for side in (node.this, node.expression))
+        return exp.Sub(this=left, expression=right)
     plain = isinstance(node, (exp.Add, exp.Sub)) and not isinstance(node.expression, exp.Interval)
     if plain or shapes.of(node.this) != "date":
         return node
     return exp.cast(node.copy(), "date", dialect="duckdb")
-
-
-def _divide(node: exp.Expr, shapes: Shapes) -> exp.Expr:
-    """DuckDB's `//` divides as the types say and refuses 0; floats divided by 0 are infinite."""
-    if "float" in (shapes.of(node.this), shapes.of(node.expression)):
-        return node
-    return exp.IntDiv(this=node.this, expression=node.expression)
 
 
 def _sequence(node: exp.Expr, shapes: Shapes) -> exp.Expr:
@@ -177,10 +171,61 @@ def _sequence(node: exp.Expr, shapes: Shapes) -> exp.Expr:
 
 
 def _substring(node: exp.Expr, shapes: Shapes) -> exp.Expr:
-    start = node.args.get("start")
-    if isinstance(start, exp.Literal) and int(start.this) > 0:
+    start, length = node.args.get("start"), node.args.get("length")
+    plain = isinstance(start, exp.Literal) and int(start.this) > 0
+    if plain and (length is None or isinstance(length, exp.Literal)):
         return node
-    return call("trino_substr", node.this, start, node.args.get("length"))
+    return call("trino_substr", node.this, start, length)
+
+
+def _split(node: exp.Expr, shapes: Shapes) -> exp.Expr:
+    """SPLIT with a limit leaves the rest in the last part."""
+    limit = node.args.get("limit")
+    return node if limit is None else call("trino_split", node.this, node.expression, limit)
+
+
+def _subscript(node: exp.Expr, shapes: Shapes) -> exp.Expr:
+    """An element that is not there is an error; ELEMENT_AT is for those that may not be."""
+    if node.args.get("safe"):
+        return node
+    (place,) = node.expressions
+    kind = shapes.of(node.this)
+    if kind == "map":
+        return call("trino_entry", node.this, _offset(place) if place.is_number else place)
+    if kind != "list":
+        return node
+    return call("trino_element", node.this, _offset(place))
+
+
+def _offset(place: exp.Expr) -> exp.Expr:
+    """The parser counts constant places from 0."""
+    if isinstance(place, exp.Literal) and not place.is_string:
+        return exp.Literal.number(int(place.name) + 1)
+    if isinstance(place, exp.Neg) and isinstance(place.this, exp.Literal):
+        return exp.Literal.number(1 - int(place.this.name))
+    return place
+
+
+def _zip(node: exp.Expr, shapes: Shapes) -> exp.Expr:
+    return _unnamed(call("list_zip", *node.expressions), range(1, len(node.expressions) + 1))
+
+
+def _map_entries(node: exp.Expr, shapes: Shapes) -> exp.Expr:
+    return _unnamed(call("map_entries", node.expressions[0]), ("key", "value"))
+
+
+def _unnamed(rows: exp.Expr, keys: Iterable[str | int]) -> exp.Expr:
+    """Rows in a list without names for their fields, which are then called by number."""
+    item = exp.to_identifier("entry")
+    fields = [
+        exp.PropertyEQ(
+            this=exp.to_identifier(f"_{index}"),
+            expression=call("struct_extract", item.copy(), exp.convert(key)),
+        )
+        for index, key in enumerate(keys)
+    ]
+    made = exp.Lambda(this=exp.Struct(expressions=fields), expressions=[item])
+    return call("list_transform", rows, made)
 
 
 def _regexp_extract(node: exp.Expr, shapes: Shapes) -> exp.Expr:
@@ -195,17 +240,6 @@ def _regexp_replace(node: exp.Expr, shapes: Shapes) -> exp.Expr:
         text = re.sub(r"\$(\d)", r"\\\1", new.name.replace("\\", "\\\\"))
         new.replace(exp.Literal.string(text))
     return node
-
-
-def _arg_max(name: str) -> Rule:
-    """max_by keeps a row whose first argument is NULL."""
-
-    def rule(node: exp.Expr, shapes: Shapes) -> exp.Expr:
-        if node.args.get("count") is not None:
-            return node
-        return call(name, node.this, node.expression)
-
-    return rule
 
 
 def _approx_distinct(node: exp.Expr, shapes: Shapes) -> exp.Expr:
@@ -244,8 +278,9 @@ def _unnest(node: exp.Expr, shapes: Shapes) -> exp.Expr:
 _RULES: dict[type[exp.Expr], Rule] = {
     exp.Add: _keep_date,
     exp.ApproxDistinct: _approx_distinct,
-    exp.ArgMax: _arg_max("arg_max_null"),
-    exp.ArgMin: _arg_max("arg_min_null"),
+    exp.ApproxQuantile: numbers.quantile,
+    exp.ArgMax: numbers.at_maximum,
+    exp.ArgMin: numbers.at_minimum,
     exp.ArrayContains: macro("trino_contains", "this", "expression"),
     exp.ArrayDistinct: macro("trino_distinct", "this"),
     exp.ArrayExcept: macro("trino_except", "this", "expression"),
@@ -256,28 +291,46 @@ _RULES: dict[type[exp.Expr], Rule] = {
     exp.ArrayRemove: macro("trino_remove", "this", "expression"),
     exp.ArraySize: _cardinality,
     exp.ArraySlice: macro("trino_slice", "this", "start", "end"),
-    exp.Cast: _cast,
+    exp.AtTimeZone: _zone,
+    exp.Avg: numbers.average,
+    exp.Bracket: _subscript,
+    exp.Cast: cast,
+    exp.Ceil: numbers.whole,
+    exp.Corr: numbers.no_nan,
+    exp.Date: date,
     exp.DateAdd: _keep_date,
     exp.DateDiff: _date_sub,
     exp.DateTrunc: _keep_date,
-    exp.Div: _divide,
+    exp.Div: numbers.divide,
+    exp.EQ: numbers.compare,
     exp.Extract: _extract,
     exp.Filter: _filter,
+    exp.Floor: numbers.whole,
+    exp.FromISO8601Timestamp: _to_millisecond,
+    exp.GT: numbers.compare,
+    exp.GTE: numbers.compare,
     exp.GenerateSeries: _sequence,
     exp.JSONExtractScalar: macro("trino_json_scalar", "this", "expression"),
     exp.JSONPath: _json_path,
+    exp.LT: numbers.compare,
+    exp.LTE: numbers.compare,
     exp.Limit: _limit_all,
+    exp.Max: numbers.maximum,
+    exp.NEQ: numbers.compare,
     exp.Reduce: reduce,
     exp.RegexpExtract: _regexp_extract,
     exp.RegexpReplace: _regexp_replace,
     exp.Repeat: macro("trino_repeat", "this", "times"),
+    exp.RegrIntercept: numbers.no_nan,
+    exp.RegrSlope: numbers.no_nan,
     exp.Reverse: _reverse,
-    exp.Sign: _sign,
+    exp.Sign: numbers.sign,
+    exp.Split: _split,
     exp.SplitPart: macro("trino_split_part", "this", "delimiter", "part_index"),
     exp.Sub: _keep_date,
     exp.Substring: _substring,
     exp.TimestampTrunc: _keep_date,
-    exp.TryCast: _cast,
+    exp.TryCast: cast,
     exp.Unnest: _unnest,
 }
 
@@ -286,5 +339,7 @@ _CALLS: dict[str, Rule] = {
     "arrays_overlap": _overlap,
     "every": pair("bool_and"),
     "map_agg": _map_agg,
-    "zip": pair("list_zip"),
+    "json_array_length": _json_array_length,
+    "map_entries": _map_entries,
+    "zip": _zip,
 }

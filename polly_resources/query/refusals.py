@@ -14,7 +14,7 @@ from polly_resources.errors import BadQuery
 
 _HINTS: Mapping[str, str] = {
     "ambiguous_column": "write the table's alias before the column",
-    "bad_value": "use TRY_CAST to make such values NULL",
+    "bad_value": "use TRY_CAST(...) or TRY(...) to make such values NULL",
     "division_by_zero": "use NULLIF(divisor, 0), or TRY(...)",
     "not_grouped": "group by it or aggregate it",
     "out_of_range": "CAST to BIGINT or DOUBLE first",

@@ -47,7 +47,9 @@ def select_rows(relation: Relation) -> str:
 def _cast(name: str, field: pa.Field) -> str:
     kind = field.type
     value = f"FROM_BASE64({name})" if _is_binary(kind) else name
-    return f"CAST({value} AS {trino_sql.type_name(kind)}) AS {trino_sql.quote(field.name)}"
+    # In memory, moments may have microseconds.
+    name = trino_sql.type_name(kind).replace("TIMESTAMP(3) WITH", "TIMESTAMP(6) WITH")
+    return f"CAST({value} AS {name}) AS {trino_sql.quote(field.name)}"
 
 
 def _carrier(kind: pa.DataType) -> str:

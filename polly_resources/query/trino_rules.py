@@ -15,6 +15,7 @@ from sqlglot import exp
 from polly_resources.query.base import Relation
 
 _LOGARITHMS = {"2": "LOG2", "10": "LOG10"}
+_STATISTICS = (exp.Corr, exp.CovarPop, exp.CovarSamp)
 _TRUTH = {"true": True, "false": False}
 
 
@@ -29,6 +30,8 @@ def rewrite(tree: exp.Query, relations: Iterable[Relation]) -> None:
             _truth(node.expression, node.this, flags)
         elif isinstance(node, exp.Select):
             _join_columns(node)
+        elif isinstance(node, _STATISTICS):
+            _exact_statistic(node, ("this", "expression"))
 
 
 def _exact_logarithm(node: exp.Log) -> None:
@@ -37,6 +40,14 @@ def _exact_logarithm(node: exp.Log) -> None:
     name = _LOGARITHMS.get(base.name) if isinstance(base, exp.Literal) else None
     if name and value is not None:
         node.replace(exp.Anonymous(this=name, expressions=[value]))
+
+
+def _exact_statistic(node: exp.Expr, names: Iterable[str]) -> None:
+    """Of integers, Trino computes these as REAL: seven digits."""
+    for name in names:
+        value = node.args.get(name)
+        if isinstance(value, exp.Expr):
+            node.set(name, exp.cast(value, exp.DType.DOUBLE))
 
 
 def _truth(column: exp.Expr, text: exp.Expr, flags: frozenset[str]) -> None:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from polly_resources.errors import Misconfigured
-from polly_resources.query import results
+from polly_resources.query import portable, results
 from polly_resources.query.base import Statement
 from polly_resources.query.trino_rules import rewrite
 
@@ -50,6 +50,7 @@ def translate(statement: Statement, sources: Mapping[str, str], max_rows: int | 
             statement are left out.
         max_rows: the most rows that it may give.
     """
+    portable.check(statement.tree)
     tree = statement.tree.copy()
     used = {table.name for table in tree.find_all(exp.Table)}
     results.shape(tree, max_rows)
@@ -106,7 +107,8 @@ def type_name(kind: pa.DataType) -> str:
 def _parametric(kind: pa.DataType) -> str:
     name = ""
     if pa.types.is_timestamp(kind):
-        name = "TIMESTAMP(6) WITH TIME ZONE" if kind.tz else "TIMESTAMP(6)"
+        # Trino reads a moment of a Delta table in milliseconds.
+        name = "TIMESTAMP(3) WITH TIME ZONE" if kind.tz else "TIMESTAMP(6)"
     elif pa.types.is_decimal128(kind):
         name = f"DECIMAL({kind.precision}, {kind.scale})"
     elif pa.types.is_dictionary(kind):
