@@ -6,6 +6,7 @@ Keep out: what the bytes mean, and which files are in a bundle.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from io import BufferedIOBase
 from pathlib import Path
 from typing import cast
@@ -34,18 +35,18 @@ def gunzipped(stream: BufferedIOBase) -> BufferedIOBase:
     return cast(BufferedIOBase, igzip.IGzipFile(fileobj=stream))  # type: ignore[no-untyped-call]
 
 
-def gunzip(path: Path, name: str) -> bytes:
-    """The content of a gzip, all members.
+def gunzip_pieces(path: Path, name: str) -> Iterator[bytes]:
+    """The content of a gzip, all members, piece by piece.
 
     Raises BadInput `corrupt_gzip`, or `unpacks_too_large` as soon as a limit is passed.
     """
-    pieces, size = [], 0
+    size = 0
     try:
         with path.open("rb") as raw, gunzipped(raw) as stream:
             while piece := stream.read(_STEP):
-                pieces.append(piece)
                 size += len(piece)
                 check_growth(size, raw.tell(), name)
+                yield piece
     except GZIP_ERRORS as error:
         raise BadInput(
             "corrupt_gzip",
@@ -53,7 +54,11 @@ def gunzip(path: Path, name: str) -> bytes:
             file=name,
             hint="check it with `gzip -t` and transfer the file again",
         ) from error
-    return b"".join(pieces)
+
+
+def gunzip(path: Path, name: str) -> bytes:
+    """All of `gunzip_pieces` at once."""
+    return b"".join(gunzip_pieces(path, name))
 
 
 def check_growth(unpacked: int, packed: int, name: str, place: str = "") -> None:

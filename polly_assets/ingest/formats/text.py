@@ -13,7 +13,7 @@ from io import BufferedIOBase
 from pathlib import Path
 
 from polly_assets.ingest.formats.base import HEAD_BYTES
-from polly_assets.ingest.formats.packed import GZIP_ERRORS, gunzip_pieces, gunzipped
+from polly_assets.ingest.formats.packed import GZIP_ERRORS, gunzip, gunzip_pieces, gunzipped
 from polly_assets.ingest.formats.tenx_names import dataset_name
 from polly_resources.errors import BadInput
 from polly_resources.records import Notice
@@ -29,10 +29,13 @@ KNOWN_ENDINGS = (
     ".csv",
     ".gct",
     ".gctx",
+    ".h5",
     ".h5ad",
+    ".hdf5",
     ".json",
     ".miniml.xml",
     ".maf",
+    ".mtx",
     ".seg",
     ".soft",
     ".tab",
@@ -46,7 +49,6 @@ KNOWN_ENDINGS = (
 MAX_LINE_BYTES = 64 * 1024**2
 """What a line of a file that is read in blocks may have."""
 
-_STEP = 16 * 1024**2
 _UTF8_BOM = b"\xef\xbb\xbf"
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _UNSAFE = re.compile(r"[^0-9A-Za-z_.-]+")
@@ -58,45 +60,52 @@ def read_bytes(path: Path, name: str) -> bytes:
     Raises BadInput `empty_file` (also for a gzip of nothing), `corrupt_gzip` or
     `unpacks_too_large`.
     """
-    data = b"".join(_pieces(path, name))
+    with path.open("rb") as raw:
+        packed = raw.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+    data = gunzip(path, name) if packed else path.read_bytes()
     if not data:
         raise BadInput("empty_file", "the file has no content", file=name, hint="upload it again")
     return data
 
 
-def line_blocks(path: Path, name: str) -> Iterator[bytes]:
-    r"""A file in blocks of whole lines, each ended by `\n`, without byte order mark.
+def line_blocks(path: Path, name: str, size: int = 16 * 1024**2) -> Iterator[bytes]:
+    r"""A file in blocks of whole lines of about `size` bytes, each line ended by `\n`.
 
-    For files that are too large to be held whole. Raises BadInput `corrupt_gzip`,
-    `unpacks_too_large` or `line_too_long`.
+    Without byte order mark. For files too large to be held whole. Raises BadInput
+    `corrupt_gzip`, `unpacks_too_large` or `line_too_long`.
     """
-    rest = b""
-    for position, piece in enumerate(_pieces(path, name)):
-        data = rest + (piece if position else piece.removeprefix(_UTF8_BOM))
+    data = b""
+    wanted = size
+    pieces = _pieces(path, name, size)
+    for position, piece in enumerate(pieces):
+        data += piece if position else piece.removeprefix(_UTF8_BOM)
+        if len(data) < wanted:
+            continue
         kept = len(data) - data.endswith(b"\r")  # a CR-LF may be cut in two
         whole = unified(data[:kept])
         end = whole.rfind(b"\n") + 1
+        data = whole[end:] + data[kept:]
+        wanted = size + len(data)
         if end:
             yield whole[:end]
-        rest = whole[end:] + data[kept:]
-        if len(rest) > MAX_LINE_BYTES:
+        elif len(data) > MAX_LINE_BYTES:
             raise BadInput(
                 "line_too_long",
                 f"a line has more than {MAX_LINE_BYTES} bytes, expected lines of text",
                 file=name,
                 hint="check that the file is what its name says",
             )
-    if rest:
-        yield unified(rest).removesuffix(b"\n") + b"\n"
+    if data:
+        yield unified(data).removesuffix(b"\n") + b"\n"
 
 
-def _pieces(path: Path, name: str) -> Iterator[bytes]:
+def _pieces(path: Path, name: str, size: int) -> Iterator[bytes]:
     with path.open("rb") as raw:
         if raw.read(len(GZIP_MAGIC)) == GZIP_MAGIC:
             yield from gunzip_pieces(path, name)
             return
         raw.seek(0)
-        while piece := raw.read(_STEP):
+        while piece := raw.read(size):
             yield piece
 
 

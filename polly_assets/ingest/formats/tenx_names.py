@@ -1,0 +1,95 @@
+"""The names of 10x Genomics' files: members of a matrix, and the dataset that they stand for.
+
+Owns what can be said of a MatrixMarket triple or a Cell Ranger output folder before any file
+is opened. Add here a name that Cell Ranger or a depositor of its output gives.
+Keep out: pairing (`grouping`) and content (`tenx`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+MATRIX, BARCODES, FEATURES = "matrix", "barcodes", "features"
+
+_MATRIX = re.compile(r"(?:(?P<prefix>.+)[._-])?matrix\.mtx|(?P<base>.+)\.mtx")
+_MEMBER = re.compile(r"(?:(?P<prefix>.+)[._-])?(?P<role>barcodes|features|genes)\.(?:tsv|txt)")
+_SEPARATOR = re.compile(r"[._-]")
+
+_GENOME_NAME = r"(?:grc[a-z]+|hg|mm|rn|dm|danrer|bdgp|tair|wbcel|saccer)\d+"
+_GENOME = re.compile(
+    rf"{_GENOME_NAME}(?:_and_{_GENOME_NAME})?(?:[._-](?:\d{{4}}-[a-z]|\d+(?:\.\d+)*|premrna|ercc))?"
+)
+_OUTPUT = re.compile(
+    r"(?:sample_)?(?P<kind>filtered|raw)_(?:feature|gene)_bc_matri(?:x|ces)(?:_mex|_h5)?"
+    r"|(?P<bare>filtered|raw)|sample_feature_bc_matrix|outs|count|solo\.out|gene"
+)
+
+
+class Member(NamedTuple):
+    """One file of a triple: its role, and what its name has before the role."""
+
+    role: str
+    prefix: str
+
+
+def member(name: str) -> Member | None:
+    """What a file is by its name, in any case, with or without `.gz`; None for other files.
+
+    `GSM1_s1_matrix.mtx` is the matrix of prefix `gsm1_s1`, `genes.tsv` the features of ``.
+    """
+    lower = name.lower().removesuffix(".gz")
+    if found := _MATRIX.fullmatch(lower):
+        return Member(MATRIX, found["base"] or found["prefix"] or "")
+    if found := _MEMBER.fullmatch(lower):
+        role = BARCODES if found["role"] == BARCODES else FEATURES
+        return Member(role, found["prefix"] or "")
+    return None
+
+
+def shorter(prefix: str) -> Iterator[str]:
+    """The prefix, then what is left of it before each of its separators, then nothing."""
+    yield prefix
+    for found in reversed(list(_SEPARATOR.finditer(prefix))):
+        yield prefix[: found.start()]
+    if prefix:
+        yield ""
+
+
+def dataset_name(name: str) -> str:
+    """The dataset that a path stands for by 10x's naming, '' where its file name says it.
+
+    A triple with a prefix is called so. Files that are called alike in every run take the
+    name of the nearest folder that is not: `run1/outs/filtered_feature_bc_matrix/matrix.mtx`
+    is `run1`. Passing a raw folder adds `_raw`, passing a genome's adds its name.
+    """
+    *folders, last = name.replace("\\", "/").strip().split("/")
+    found = member(last)
+    if found is not None and found.role != FEATURES:
+        if found.prefix:
+            return last[: len(found.prefix)]
+        return _called(folders or [found.role])
+    base = last.lower().removesuffix(".gz")
+    if folders and base.endswith(".h5") and _OUTPUT.fullmatch(base.removesuffix(".h5")):
+        return _called([*folders, last[: len(base) - len(".h5")]])
+    return ""
+
+
+def _called(folders: Sequence[str]) -> str:
+    marks: list[str] = []
+    for position in range(len(folders) - 1, -1, -1):
+        folder = folders[position]
+        mark = _mark(folder.lower())
+        if mark is None or position == 0:
+            return "_".join([folder, *reversed(marks)])
+        if mark:
+            marks.append("raw" if mark == "raw" else folder)
+    return ""
+
+
+def _mark(folder: str) -> str | None:
+    """What passing this folder adds to a name; None where the folder has a name of its own."""
+    if found := _OUTPUT.fullmatch(folder):
+        return "raw" if "raw" in (found["kind"], found["bare"]) else ""
+    return folder if _GENOME.fullmatch(folder) else None
