@@ -16,6 +16,7 @@ from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.concurrency import run_in_threadpool
 
+from polly_assets.ingest.given import unsafe_name
 from polly_resources.errors import BadInput
 
 _FILE_NAME = re.compile(r';\s*filename=(?:"(?P<quoted>[^"]*)"|(?P<bare>[^\s;"]+))', re.IGNORECASE)
@@ -24,24 +25,13 @@ _ESCAPES = (("%22", '"'), ("%0D", "\r"), ("%0A", "\n"))
 
 def safe_path(folder: Path, name: str) -> Path:
     """Where an upload of that name goes in `folder`. Raises BadInput for an unsafe name."""
-    parts = name.split("/")
-    checks = (
-        ("is absolute", name.startswith("/") or parts[0].endswith(":")),
-        ("has a backslash", "\\" in name),
-        ("leaves its folder", ".." in parts),
-        ("has an empty part", any(part in ("", ".") for part in parts)),
-        ("has control characters", any(ord(char) < 32 or ord(char) == 127 for char in name)),
-        ("has a part of more than 255 bytes", any(len(part.encode()) > 255 for part in parts)),
-        ("has more than 1024 bytes", len(name.encode()) > 1024),
-    )
-    for wrong, found in checks:
-        if found:
-            raise BadInput(
-                "bad_upload_name",
-                f"the file name {name!r} {wrong}, expected a relative path as in folder/file.gct",
-                hint="rename the file",
-            )
-    return folder.joinpath(*parts)
+    if wrong := unsafe_name(name):
+        raise BadInput(
+            "bad_upload_name",
+            f"the file name {name!r} {wrong}, expected a relative path as in folder/file.gct",
+            hint="rename the file",
+        )
+    return folder.joinpath(*name.split("/"))
 
 
 class Upload:

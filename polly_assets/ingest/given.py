@@ -1,6 +1,7 @@
 """The files that a user gave, under the names that they land by.
 
-Owns the naming rule, which the local door and the client that uploads share. Light to import.
+Owns the naming rules, which the local door, the client that uploads, the gateway and bundles
+share. Light to import.
 Keep out: which files are data, and where they land.
 """
 
@@ -36,6 +37,21 @@ def collect(paths: Sequence[Path]) -> dict[str, Path]:
             )
         found[name] = file
     return found
+
+
+def unsafe_name(name: str) -> str:
+    """What is wrong with a name that a stranger gave a file; '' for a relative, plain path."""
+    parts = name.split("/")
+    checks = (
+        ("is absolute", name.startswith("/") or parts[0].endswith(":")),
+        ("has a backslash", "\\" in name),
+        ("leaves its folder", ".." in parts),
+        ("has an empty part", any(part in ("", ".") for part in parts)),
+        ("has control characters", any(ord(char) < 32 or ord(char) == 127 for char in name)),
+        ("has a part of more than 255 bytes", any(len(part.encode()) > 255 for part in parts)),
+        ("has more than 1024 bytes", len(name.encode()) > 1024),
+    )
+    return next((wrong for wrong, found in checks if found), "")
 
 
 def _files(path: Path) -> Iterator[tuple[str, Path]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from polly_assets.atlases import Atlas
+from polly_assets.ingest.bundles import unbundled
 from polly_assets.ingest.formats.grouping import SourceGroup, group_sources
 from polly_assets.ingest.formats.text import dataset_id_from_name
 from polly_assets.ingest.given import collect
@@ -60,18 +62,31 @@ def land(
 ) -> list[JobRequest]:
     """Copy files into the landing folder of the atlas; a request for each source they touch.
 
+    Bundles land as the files that are in them; one that is refused lands as it is, so that
+    its own job tells why. Raises BadInput where there is no data, and Conflict where files
+    would land under one name.
+    """
+    with tempfile.TemporaryDirectory(prefix="polly-bundles-") as folder:
+        files, _ = unbundled(collect(paths), Path(folder))
+        if requests := land_files(objects, atlas, files, priority):
+            return requests
+    raise BadInput(
+        "nothing_to_ingest",
+        "no data files found",
+        file=", ".join(str(path) for path in paths),
+        hint="hidden files, README, LICENSE and *.md are not data",
+    )
+
+
+def land_files(
+    objects: ObjectStore, atlas: Atlas, files: Mapping[str, Path], priority: Priority
+) -> list[JobRequest]:
+    """Copy files into the landing folder under these names; requests as `land` gives them.
+
     A file whose content is landed already is not copied again. Files join what landed
     before: a sidecar given alone is an update of the matrix that it describes.
     """
-    files = collect(paths)
     names = [name for group in group_sources(sorted(files)) for name in members(group).values()]
-    if not names:
-        raise BadInput(
-            "nothing_to_ingest",
-            "no data files found",
-            file=", ".join(str(path) for path in paths),
-            hint="hidden files, README, LICENSE and *.md are not data",
-        )
     root = prefix(atlas.name)
     with ThreadPoolExecutor(max_workers=4) as pool:
         put = dict(
@@ -262,7 +277,7 @@ def _request(
     """The request for a source; what is not in `digests` by name is read."""
     root = prefix(atlas.name)
     held = _held(group, infos)
-    dataset_id = _expected_id(group.main.rpartition("/")[2])
+    dataset_id = _expected_id(group.main)
     return JobRequest(
         atlas=atlas.name,
         shard=atlas.shard_of(dataset_id),

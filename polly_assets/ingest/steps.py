@@ -19,7 +19,8 @@ from typing import Any
 import pyarrow as pa
 
 from polly_assets.genes import GeneIndex
-from polly_assets.ingest import changes, landing
+from polly_assets.ingest import bundle_jobs, changes, landing
+from polly_assets.ingest.bundles import is_bundle
 from polly_assets.ingest.formats import text
 from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Source
 from polly_assets.ingest.formats.registry import reader_for
@@ -65,7 +66,7 @@ class Report:
 
 
 def raw(work: Work, jobs: Sequence[Job]) -> Report:
-    """Carry out deletions; pin the landed objects of the ingest jobs."""
+    """Carry out deletions; pin the landed objects of the ingest jobs, and open bundles."""
     report = Report(jobs=len(jobs))
     doomed = [job for job in jobs if job.action == JobAction.DELETE]
     kept = changes.kept(work, doomed)
@@ -88,6 +89,8 @@ def raw(work: Work, jobs: Sequence[Job]) -> Report:
         try:
             rows.append(_pin(job, work.objects, at.get(job.source)))
             report.bytes += rows[-1]["size_bytes"]
+            if is_bundle(job.source):
+                outcomes.append(bundle_jobs.opened(work, job))
         except PollyError as error:
             outcomes.append(_errored(job, job.dataset_id, error))
             report.failed.append(job.dataset_id)

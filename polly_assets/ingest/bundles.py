@@ -1,0 +1,206 @@
+"""Bundles: zip and tar files are the files that are in them.
+
+Owns which files are bundles, what is refused in one, and unpacking within limits. A bundle
+`a/x.zip` becomes the files `a/x/...`. Nothing is written outside the given folder, whatever a
+bundle says. Keep out: where files land, and how the two archive formats are read (`archives`).
+"""
+
+from __future__ import annotations
+
+import filecmp
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from polly_assets.ingest.archives import Member, Refused, tar_members, zip_members
+from polly_assets.ingest.formats.packed import check_growth
+from polly_assets.ingest.given import unsafe_name
+from polly_resources.errors import BadInput, Conflict, Unavailable
+
+SUFFIXES = (".tar.gz", ".tar", ".tgz", ".zip")
+
+MAX_MEMBERS = 10_000
+"""Files that a bundle may hold, those of bundles inside it included."""
+
+MAX_DEPTH = 2
+"""A bundle may hold bundles, and these none."""
+
+
+@dataclass(slots=True)
+class _Account:
+    """What unpacking one outermost bundle has come to so far, in members and bytes."""
+
+    name: str
+    packed: int
+    members: int = 0
+    unpacked: int = 0
+
+    def refuse(self, refused: Refused) -> BadInput:
+        """The error that a user sees."""
+        return BadInput(
+            refused.code, refused.message, file=self.name, place=refused.place, hint=refused.hint
+        )
+
+
+def is_bundle(name: str) -> bool:
+    """Whether a file of this name is unpacked before anything else is done with it."""
+    return name.lower().endswith(SUFFIXES)
+
+
+def folder_of(name: str) -> str:
+    """The folder that a bundle becomes: `a/x` of `a/x.tar.gz`."""
+    ending = next(suffix for suffix in SUFFIXES if name.lower().endswith(suffix))
+    stem = name[: -len(ending)]
+    return stem if stem.rpartition("/")[2].strip(". ") else f"{stem}bundle"
+
+
+def unpack(path: Path, name: str, folder: Path) -> dict[str, Path]:
+    """The files of a bundle by the names that they land by, unpacked into an empty folder.
+
+    Raises BadInput that names the member at fault: `unsafe_member`, `linked_member`,
+    `encrypted_bundle`, `duplicate_member`, `too_many_members`, `unpacks_too_large`,
+    `nested_bundle`, `unknown_compression`, `cut_bundle`, `corrupt_bundle` or `empty_bundle`.
+    """
+    account = _Account(name, path.stat().st_size)
+    try:
+        found = dict(_unpack(path, folder_of(name), folder, account, depth=1))
+    except Refused as refused:
+        raise account.refuse(refused) from refused
+    except BadInput as error:
+        error.file = name
+        raise
+    if not found:
+        raise BadInput("empty_bundle", "the bundle holds no file", file=name, hint="pack it again")
+    return found
+
+
+def unbundled(
+    files: Mapping[str, Path], folder: Path
+) -> tuple[dict[str, Path], dict[str, BadInput]]:
+    """Files by the names that they land by, with those of bundles in place of the bundles.
+
+    Also why bundles were refused, by their names; these stay what they are. What is unpacked
+    lies in `folder`. A file that is given beside its bundle too is one file. Raises Conflict
+    where two different files would land under one name.
+    """
+    found = {name: path for name, path in files.items() if not is_bundle(name)}
+    refused: dict[str, BadInput] = {}
+    for number, name in enumerate(sorted(files.keys() - found.keys())):
+        place = folder / str(number)
+        place.mkdir()
+        try:
+            members = unpack(files[name], name, place)
+        except BadInput as error:
+            refused[name] = error
+            shutil.rmtree(place)
+            continue
+        for member, path in members.items():
+            if member in found and not filecmp.cmp(found[member], path, shallow=False):
+                raise Conflict(
+                    "same_name",
+                    f"{member} of the bundle and {found[member]} differ and would land as one",
+                    file=str(files[name]),
+                    place=member,
+                    hint="give the bundle another name, or only one of both",
+                )
+            found.setdefault(member, path)
+    return found | {name: files[name] for name in refused}, refused
+
+
+def _unpack(
+    path: Path, at: str, folder: Path, account: _Account, depth: int
+) -> Iterator[tuple[str, Path]]:
+    """Landing names and files of one bundle, bundles inside it opened."""
+    inner = []
+    names: set[str] = set()
+    with path.open("rb") as raw:
+        zipped = raw.read(2) == b"PK"
+    for member in (zip_members if zipped else tar_members)(path, MAX_MEMBERS):
+        name = _checked(member, names, account)
+        target = folder / name
+        _make_parent(target, member)
+        _write(member, target, account)
+        if is_bundle(name):
+            inner.append((name, target))
+        else:
+            yield f"{at}/{name}", target
+    for name, target in inner:
+        if depth == MAX_DEPTH:
+            raise Refused(
+                "nested_bundle",
+                "found a bundle in a bundle in a bundle, expected at most one in another",
+                name,
+                "unpack it once and give the result",
+            )
+        yield from _unpack(target, f"{at}/{folder_of(name)}", _beside(target), account, depth + 1)
+
+
+def _checked(member: Member, names: set[str], account: _Account) -> str:
+    """The member's name, made plain. Raises Refused."""
+    account.members += 1
+    if account.members > MAX_MEMBERS:
+        raise Refused(
+            "too_many_members",
+            f"the bundle holds more than {MAX_MEMBERS} files",
+            member.name,
+            "split it, or give the folder itself",
+        )
+    plain = member.name.replace("\\", "/")
+    name = "/".join(part for part in plain.split("/") if part != ".") or "."
+    if wrong := unsafe_name(name):
+        raise Refused(
+            "unsafe_member",
+            f"the name of a member {wrong}, expected a relative path as in folder/file.gct",
+            repr(member.name)[1:-1][:200],
+            "pack the folder that holds the files, from beside it",
+        )
+    if name in names:
+        raise _twice(member.name)
+    names.add(name)
+    return name
+
+
+def _make_parent(target: Path, member: Member) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise _twice(member.name) from None
+    if target.exists():
+        raise _twice(member.name)
+
+
+def _twice(name: str) -> Refused:
+    return Refused(
+        "duplicate_member",
+        "the bundle has two members of this name",
+        name,
+        "pack the files again, each once",
+    )
+
+
+def _write(member: Member, target: Path, account: _Account) -> None:
+    """The member's content into a file. Raises Refused, BadInput, or Unavailable."""
+    pieces = member.pieces()
+    try:
+        with target.open("xb") as file:
+            for piece in pieces:
+                account.unpacked += len(piece)
+                check_growth(account.unpacked, account.packed, account.name, member.name)
+                file.write(piece)
+    except OSError as error:
+        raise Unavailable(
+            "cannot_unpack",
+            f"a file of the bundle cannot be written ({error.strerror or error})",
+            file=account.name,
+            place=member.name,
+            hint="give the folder for temporary files (TMPDIR) room",
+        ) from error
+
+
+def _beside(target: Path) -> Path:
+    """A new folder for what is in an inner bundle, which itself is needed no more after."""
+    folder = target.with_name(f"{target.name}.unpacked")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    return folder
