@@ -22,6 +22,7 @@ Attributes = Mapping[str, Sequence[str]]
 _CHARACTERISTICS = re.compile(r"characteristics(_ch\d+)?$")
 _TYPES = (
     ("expression profiling", "Transcriptomics"),
+    ("gene expression", "Transcriptomics"),
     ("non-coding rna profiling", "Transcriptomics"),
     ("methylation profiling", "Methylation"),
     ("protein profiling", "Proteomics"),

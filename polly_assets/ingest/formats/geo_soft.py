@@ -7,6 +7,7 @@ Owns the way from SOFT entities to datasets `GSE_GPL`:
 - Without a series in the file, the dataset is named after the platform; without that too,
   after the file.
 - A fault in a sample or platform fails the datasets that need it; the others are read.
+- A file with a `^DATASET` is a curated GEO DataSet (`geo_gds`).
 
 Add here rules of what makes a dataset. Keep out: the SOFT grammar (`geo_entities`), metadata
 rules (`geo_common`), what a dataset holds (`geo_study`).
@@ -20,6 +21,7 @@ from collections.abc import Iterator, Sequence
 from polly_assets.ingest.formats import geo_common as common
 from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Reader, Source
 from polly_assets.ingest.formats.geo_entities import Entity, entities
+from polly_assets.ingest.formats.geo_gds import gds_datasets
 from polly_assets.ingest.formats.geo_study import Study, dataset
 from polly_assets.ingest.formats.geo_table import GeoText
 from polly_assets.ingest.formats.text import dataset_id_from_name, read_bytes, utf8_lines
@@ -29,7 +31,7 @@ _FIRST_LINE = re.compile(rb"^\^(DATABASE|SERIES|PLATFORM|SAMPLE|DATASET)[ \t]*="
 
 
 class SoftFamilyReader(Reader):
-    """Reads SOFT families (`GSE6344_family.soft.gz`) and single SOFT records with samples."""
+    """Reads SOFT families (`GSE6344_family.soft.gz`), single records, and GDS."""
 
     name = "geo_soft"
     suffixes = (".soft", "_family.txt")
@@ -39,14 +41,17 @@ class SoftFamilyReader(Reader):
         return _FIRST_LINE.search(head) is not None
 
     def read(self, source: Source) -> Iterator[ParsedDataset | FailedDataset]:
-        """The datasets of a family, one per series and platform.
+        """The datasets of a family, one per series and platform, or of a curated DataSet.
 
-        Raises BadInput `missing_entity`, `geo_dataset_not_supported` or `no_samples` for the
-        whole file, and whatever a dataset fails for where it is the file's only one.
+        Raises BadInput `missing_entity` or `no_samples` for the whole file, and whatever a
+        dataset fails for where it is the file's only one.
         """
         data, notices = utf8_lines(read_bytes(source.path, source.name), source.name)
         text = GeoText(data, source.name)
         found = list(entities(text))
+        if any(entity.kind == "DATASET" for entity in found):
+            yield from gds_datasets(found, text, notices)
+            return
         studies = list(_studies(found, text))
         for study in studies:
             study.notices.extend(notices)
@@ -96,15 +101,6 @@ def _notice_absent(study: Study, found: Sequence[Entity]) -> None:
 
 
 def _require_samples(found: Sequence[Entity], name: str) -> None:
-    if any(e.kind == "DATASET" for e in found):
-        series = next((e.first("reference_series") for e in found if e.kind == "DATASET"), "")
-        raise BadInput(
-            "geo_dataset_not_supported",
-            "found a curated GEO DataSet (GDS), expected a series family",
-            file=name,
-            place="^DATASET",
-            hint=f"upload the family file of its series {series}".rstrip(),
-        )
     if not any(e.kind == "SAMPLE" for e in found):
         raise BadInput(
             "no_samples",

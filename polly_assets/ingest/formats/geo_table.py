@@ -96,12 +96,12 @@ class Table:
             return len(self._separators) // len(self.header)
         return sum(1 for _ in self._lines())
 
-    def strings(self) -> pl.DataFrame:
-        """Every column as text, named `0`, `1`, ...; empty cells are null.
+    def strings(self, columns: Sequence[int] | None = None) -> pl.DataFrame:
+        """Columns (or all) as text, named `0`, `1`, ... by position; empty cells are null.
 
         Raises BadInput `ragged_row`.
         """
-        return self._strings(range(len(self.header)))
+        return self._strings(range(len(self.header)) if columns is None else columns)
 
     def numbers(self, key: int, values: Sequence[int]) -> tuple[pl.Series, npt.NDArray[np.float64]]:
         """A key column as text, and rows x value columns as float64, NaN where missing.

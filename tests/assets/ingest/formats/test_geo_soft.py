@@ -181,8 +181,8 @@ def test_each_platform_is_a_dataset_and_a_fault_stays_in_its_own(tmp_path):
         ),
         (
             "^DATASET = GDS1\n!dataset_reference_series = GSE9\n",
-            "geo_dataset_not_supported",
-            "^DATASET",
+            "no_table",
+            "line 1",
         ),
         (SERIES + PLATFORM, "no_samples", ""),
     ],
