@@ -1,7 +1,6 @@
 """What is configured, reachable and missing, one finding per line.
 
-Owns the probes: each capability is opened and asked something small. Add a probe to
-`_PROBES`. Keep out: repairing what is found.
+Each capability is opened and asked what serves it. Keep out: repairing what is found.
 """
 
 from __future__ import annotations
@@ -9,32 +8,20 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from polly_api.base import Finding
-from polly_assets.atlases import TABLE as REGISTRY
-from polly_assets.schema import ATLASES
 from polly_resources.backends import Backends
 from polly_resources.errors import PollyError
-from polly_resources.records import JobFilter
+from polly_resources.served import Served
 from polly_resources.settings import CAPABILITIES, Settings
 
 EXTRAS: Mapping[str, tuple[str, str]] = {
     "anndata": ("anndata", "datasets as AnnData objects in Python"),
+    "aws": ("boto3", "S3, SQS, DynamoDB, Glue and Athena"),
     "dg": ("dagster-dg-cli", "the `dg` command"),
+    "servers": ("psycopg", "PostgreSQL, with OpenSearch, Trino and S3"),
     "ui": ("dagster-webserver", "the Dagster UI of `polly up`, and the offline API page"),
-}
-
-_PROBES: Mapping[str, Callable[[Backends], str]] = {
-    "jobs": lambda b: f"{len(b.jobs.find(JobFilter(limit=1)))} of 1 job read",
-    "objects": lambda b: (
-        f"{'some' if next(b.objects.list('landing/'), None) else 'no'} files landed"
-    ),
-    "ontologies": lambda b: f"{len(b.ontologies.available())} ontologies",
-    "query": lambda b: b.query.version(),
-    "search": lambda b: f"{b.search.count('none')} documents in an absent atlas",
-    # A change of nothing: refused as any write would be.
-    "tables": lambda b: f"registry at version {b.tables.delete(REGISTRY, ATLASES, [])}",
 }
 
 
@@ -52,13 +39,17 @@ def examine(settings: Settings) -> list[Finding]:
 
 
 def _probe(settings: Settings, backends: Backends, name: str) -> Finding:
-    began = time.perf_counter()
+    """Whether a capability answers; the first call opens it, the second is timed."""
+    address = settings.address(name) or "no address"
     try:
-        answer = _PROBES[name](backends)
+        served: Served = getattr(backends, name)
+        answer = served.about()
+        began = time.perf_counter()
+        served.about()
     except PollyError as error:
-        return Finding(name, "broken", f"{settings.address(name)}: {error.message}", error.hint)
+        return Finding(name, "broken", f"{address}: {error.message}", error.hint)
     spent = (time.perf_counter() - began) * 1000
-    return Finding(name, "ok", f"{settings.address(name)}: {answer}, {spent:.0f} ms")
+    return Finding(name, "ok", f"{address}: {answer}, {spent:.0f} ms")
 
 
 def _extra(name: str) -> Finding:

@@ -52,7 +52,7 @@ def catalogued(tables: TableStore, atlas: str, engine: Callable[[], QueryEngine]
     try:
         opened = engine()
         opened.publish(known)
-        return Catalogued(len(known), opened.version())
+        return Catalogued(len(known), opened.about())
     except PollyError as error:
         LOG.warning("the SQL engine does not know the tables of %s: %s", atlas, error)
         return Catalogued(0, warning=f"{error.code}: {error}")

@@ -7,10 +7,12 @@ Keep out: what follows from an event.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+from polly_resources.served import Served
 
 
 class EventKind(StrEnum):
@@ -33,7 +35,7 @@ class ObjectEvent:
     receipts: tuple[str, ...] = field(default=(), compare=False)
 
 
-class EventSource(ABC):
+class EventSource(Served):
     """Where events come from."""
 
     @abstractmethod

@@ -17,6 +17,10 @@ class ListingEvents(EventSource):
     def __init__(self, address: str = "listing://") -> None:
         parse(address, "events", "listing://", options={})
 
+    def about(self) -> str:
+        """See `Served.about`."""
+        return "the landing area is listed"
+
     def receive(self, limit: int = 1000) -> list[ObjectEvent]:
         """See `EventSource.receive`."""
         return [ObjectEvent(EventKind.LOOK, "")]

@@ -67,6 +67,14 @@ class SqsEvents(EventSource):
         self._client = aws.client("sqs", at, read_seconds=READ_SECONDS)
         self._told: set[str] = set()
 
+    def about(self) -> str:
+        """See `Served.about`; counts are those of the service, which may lag."""
+        with self._errors():
+            found = self._client.get_queue_attributes(
+                QueueUrl=self._url, AttributeNames=["ApproximateNumberOfMessages"]
+            )
+        return f"SQS, about {found['Attributes']['ApproximateNumberOfMessages']} messages wait"
+
     def receive(self, limit: int = 1000) -> list[ObjectEvent]:
         """See `EventSource.receive`; takes at most `limit` messages, and waits for none.
 

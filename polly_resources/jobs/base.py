@@ -7,10 +7,11 @@ Keep out: what a job does.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 
 from polly_resources.records import Failure, Job, JobFilter, JobOutcome, JobRequest, JobStatus
+from polly_resources.served import Served
 
 MAX_ATTEMPTS = 3
 
@@ -27,7 +28,7 @@ LEGAL_MOVES: Mapping[JobStatus, frozenset[JobStatus]] = {
 """Where each status may move; a new request is a new job. ERRORED -> QUEUED is a retry."""
 
 
-class JobLedger(ABC):
+class JobLedger(Served):
     """Jobs with conditional claims, leases, attempts and outcomes."""
 
     @abstractmethod

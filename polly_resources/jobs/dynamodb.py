@@ -41,6 +41,11 @@ class DynamoLedger(JobLedger):
         self._table = Table(address)
         self._clock = clock
 
+    def about(self) -> str:
+        """See `Served.about`; DynamoDB tells no version."""
+        told = self._table.call("describe_table", TableName=self._table.name)["Table"]
+        return f"DynamoDB, table {told['TableName']} is {told['TableStatus'].lower()}"
+
     def submit(self, requests: Sequence[JobRequest]) -> list[Job]:
         """See `JobLedger.submit`. Requests are recorded by the few dozen, in order."""
         return submit(self._table, requests, self._clock())

@@ -95,6 +95,11 @@ class SqlLedger(JobLedger):
         self._database: Database = kind(address, METADATA, busy_seconds)
         self._clock = clock
 
+    def about(self) -> str:
+        """See `Served.about`."""
+        with self._database.read() as connection:
+            return self._database.about(connection)
+
     def submit(self, requests: Sequence[JobRequest]) -> list[Job]:
         """See `JobLedger.submit`. An overtaken job keeps its place and the higher priority."""
         if not requests:

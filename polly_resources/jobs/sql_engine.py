@@ -65,6 +65,10 @@ class Database(ABC):
         """Make the tables that are missing, whoever else does the same."""
 
     @abstractmethod
+    def about(self, connection: Connection) -> str:
+        """The database's name and version."""
+
+    @abstractmethod
     def translated(self, error: DBAPIError) -> PollyError:
         """The driver's error as ours."""
 

@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import unquote
 
-from sqlalchemy import URL, Dialect, Engine, MetaData, create_engine, event, inspect
+from sqlalchemy import URL, Connection, Dialect, Engine, MetaData, create_engine, event, inspect
 from sqlalchemy.exc import DataError, DBAPIError, OperationalError
 from sqlalchemy.schema import CreateSchema
 
@@ -184,6 +184,10 @@ class PostgresqlDatabase(Database):
         }
         # Statements that the server keeps by name would be lost behind a pooler.
         return {name: value for name, value in given.items() if value} | {"prepare_threshold": None}
+
+    def about(self, connection: Connection) -> str:
+        """See `Database.about`."""
+        return f"PostgreSQL {connection.exec_driver_sql('SHOW server_version').scalar()}"
 
     def translated(self, error: DBAPIError) -> PollyError:
         """See `Database.translated`."""

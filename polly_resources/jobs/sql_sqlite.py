@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import tenacity
-from sqlalchemy import URL, Engine, MetaData, create_engine, event
+from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from polly_resources.addresses import bad_address
@@ -65,6 +65,10 @@ class SqliteDatabase(Database):
     def _make_tables(self, engine: Engine) -> None:
         with engine.execution_options(**self.writing).begin() as connection:
             self.metadata.create_all(connection)
+
+    def about(self, connection: Connection) -> str:
+        """See `Database.about`."""
+        return f"SQLite {connection.exec_driver_sql('SELECT sqlite_version()').scalar()}"
 
     def translated(self, error: DBAPIError) -> PollyError:
         """See `Database.translated`."""

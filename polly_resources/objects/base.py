@@ -6,12 +6,14 @@ Keep out: file formats and what the objects mean.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+
+from polly_resources.served import Served
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,7 @@ class ObjectInfo:
     etag: str
 
 
-class ObjectStore(ABC):
+class ObjectStore(Served):
     """Named immutable-by-replacement byte objects."""
 
     @abstractmethod

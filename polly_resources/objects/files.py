@@ -56,6 +56,11 @@ class FileStore(ObjectStore):
             )
         self._root = Path(unquote(rest))
 
+    def about(self) -> str:
+        """See `Served.about`; the folder may not be there yet."""
+        next(self.list(""), None)
+        return "a folder"
+
     def put(self, key: str, path: Path) -> ObjectInfo:
         """See `ObjectStore.put`.
 

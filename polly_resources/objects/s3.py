@@ -61,6 +61,13 @@ class S3Store(ObjectStore):
         self._client = aws.client("s3", parts, read_seconds=_READ_SECONDS)
         self._bucket_seen = False
 
+    def about(self) -> str:
+        """See `Served.about`; the server's name is its own word."""
+        with errors("", self._where):
+            found = self._client.list_objects_v2(Bucket=self._bucket, MaxKeys=1)
+        server = found["ResponseMetadata"]["HTTPHeaders"].get("server", "no name given")
+        return f"S3 ({server})"
+
     def put(self, key: str, path: Path) -> ObjectInfo:
         """See `ObjectStore.put`; large files go in parts, seen by nobody until all are there.
 

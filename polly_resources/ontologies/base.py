@@ -5,11 +5,12 @@ Keep out: matching terms in text.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from polly_resources.records import Term
+from polly_resources.served import Served
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class OntologyInfo:
     source: str
 
 
-class OntologySource(ABC):
+class OntologySource(Served):
     """Where ontology releases come from."""
 
     @abstractmethod

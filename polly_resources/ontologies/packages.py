@@ -38,6 +38,10 @@ class PackageOntologies(OntologySource):
         folder = unquote(address.partition("://")[2])
         self._folder = Path(folder) if folder else None
 
+    def about(self) -> str:
+        """See `Served.about`."""
+        return f"{len(self.available())} ontologies from Python packages"
+
     def available(self) -> Sequence[OntologyInfo]:
         """The ontologies that can be loaded, one release each, ordered by name."""
         return tuple(

@@ -108,8 +108,8 @@ class AthenaEngine(QueryEngine):
         """See `QueryEngine.federates`: that would take a Lambda function beside each index."""
         return False
 
-    def version(self) -> str:
-        """The engine's name and version."""
+    def about(self) -> str:
+        """See `Served.about`."""
         with self._errors():
             found = self._athena.get_work_group(WorkGroup=self._workgroup)
         version = found["WorkGroup"].get("Configuration", {}).get("EngineVersion", {})

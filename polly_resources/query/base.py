@@ -7,13 +7,14 @@ Keep out: authorisation, name resolution and the user's dialect.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
 from sqlglot import exp
 
+from polly_resources.served import Served
 from polly_resources.tables.base import TableFiles
 
 TABLE_MOVED = "table_moved"
@@ -42,7 +43,7 @@ class Statement:
     relations: Mapping[str, Relation] = field(default_factory=dict)
 
 
-class QueryEngine(ABC):
+class QueryEngine(Served):
     """Runs checked read-only statements."""
 
     @abstractmethod
@@ -63,7 +64,3 @@ class QueryEngine(ABC):
     @abstractmethod
     def federates(self, search: str) -> bool:
         """Whether the engine itself can read the search index at this address."""
-
-    @abstractmethod
-    def version(self) -> str:
-        """The engine's name and version."""

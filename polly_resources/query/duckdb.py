@@ -80,8 +80,8 @@ class DuckDBEngine(QueryEngine):
         """See `QueryEngine.federates`: the engine opens no network."""
         return False
 
-    def version(self) -> str:
-        """The engine's name and version."""
+    def about(self) -> str:
+        """See `Served.about`."""
         return f"DuckDB {duckdb.__version__}"
 
     def _supervise(self, job: _Job) -> pa.Table:

@@ -88,8 +88,8 @@ class TrinoEngine(QueryEngine):
         fits = there.path.strip("/") == self._prefix
         return bool(self._search) and fits and there.scheme.startswith("opensearch")
 
-    def version(self) -> str:
-        """The engine's name and version."""
+    def about(self) -> str:
+        """See `Served.about`."""
         try:
             return f"Trino {self._client.run('SELECT version()').rows[0][0]}"
         except Refused as error:

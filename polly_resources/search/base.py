@@ -6,11 +6,12 @@ Keep out: which fields a dataset has; documents arrive ready made.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 
 from polly_resources.errors import BadInput, BadQuery
 from polly_resources.records import IndexEntry, SearchAnswer, SearchDocument, SearchRequest
+from polly_resources.served import Served
 
 MAX_FACET_VALUES = 10_000
 """Values that a facet lists at most, the most frequent first."""
@@ -37,7 +38,7 @@ def checked_page(request: SearchRequest) -> None:
         )
 
 
-class SearchIndex(ABC):
+class SearchIndex(Served):
     """One index per atlas."""
 
     @abstractmethod

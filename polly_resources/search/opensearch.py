@@ -64,6 +64,11 @@ class OpenSearchIndex(SearchIndex):
         self._cluster = Cluster(parts, seconds)
         self._versions = Versions(self._cluster, parts, busy_seconds)
 
+    def about(self) -> str:
+        """See `Served.about`."""
+        told = self._cluster.ask("GET", "/")["version"]
+        return f"{told.get('distribution', 'OpenSearch').capitalize()} {told['number']}"
+
     def put(self, atlas: str, documents: Sequence[SearchDocument]) -> None:
         """See `SearchIndex.put`; of documents with one id the last counts.
 

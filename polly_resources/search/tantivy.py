@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -68,6 +69,10 @@ class TantivyIndex(SearchIndex):
         self._busy_seconds = busy_seconds
         self._tokenizer = tantivy_schema.tokenizer()
         self._readers: dict[str, _Reader] = {}
+
+    def about(self) -> str:
+        """See `Served.about`."""
+        return f"Tantivy {version('tantivy')}"
 
     def put(self, atlas: str, documents: Sequence[SearchDocument]) -> None:
         """See `SearchIndex.put`; of documents with one id the last counts.

@@ -7,12 +7,14 @@ Keep out: SQL, and what the columns mean.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
+
+from polly_resources.served import Served
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ Where = Mapping[str, Sequence[Any]]
 """A row filter: each named column must hold one of the listed values."""
 
 
-class TableStore(ABC):
+class TableStore(Served):
     """Versioned tables; safe for concurrent writers of different keys."""
 
     @abstractmethod

@@ -8,6 +8,7 @@ lie is in `delta_places`, their types in `delta_types`, what a filter excludes i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
 from typing import Any
 from urllib.parse import unquote
 
@@ -57,6 +58,11 @@ class DeltaStore(TableStore):
         # Apart, so that nobody waits for a write to read.
         self._readers = Handles(self._place)
         self._writers = Handles(self._place)
+
+    def about(self) -> str:
+        """See `Served.about`; asks as a writer, whom a place without conditional writes refuses."""
+        self._place.admit_writer()
+        return f"Delta Lake, deltalake {version('deltalake')}, {self._place.about()}"
 
     def write(
         self,

@@ -30,6 +30,10 @@ class Place(ABC):
         """Raise Misconfigured where concurrent writers would lose each other's rows."""
 
     @abstractmethod
+    def about(self) -> str:
+        """The kind of place, for people."""
+
+    @abstractmethod
     def failure(self, table: str, said: str) -> PollyError:
         """The error of ours for what the library said."""
 
@@ -49,6 +53,10 @@ class Disk(Place):
 
     def admit_writer(self) -> None:
         """See `Place.admit_writer`."""
+
+    def about(self) -> str:
+        """See `Place.about`."""
+        return "on disk"
 
     def failure(self, table: str, said: str) -> PollyError:
         """See `Place.failure`."""

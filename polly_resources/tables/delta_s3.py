@@ -80,6 +80,10 @@ class Bucket(Place):
                 refuse_unsafe(self._address, self._bucket, self._prefix)
                 self._admitted = True
 
+    def about(self) -> str:
+        """See `Place.about`; the condition has been tried by then."""
+        return f"in bucket {self._bucket}, which keeps writers apart"
+
     def failure(self, table: str, said: str) -> PollyError:
         """See `Place.failure`; from a server's answer, its code and message alone."""
         place = f"bucket {self._bucket}"

@@ -490,7 +490,7 @@ class QueryEngineContract:
         assert tree.sql("trino") == before
 
     def test_version(self, engine: QueryEngine) -> None:
-        assert any(letter.isdigit() for letter in engine.version())
+        assert any(letter.isdigit() for letter in engine.about())
 
     def test_publish_nothing(self, engine: QueryEngine) -> None:
         engine.publish([])

@@ -38,7 +38,7 @@ calls = {
     "objects": lambda: list(b.objects.list("")),
     "search": lambda: b.search.search("demo", SearchRequest("x")),
     "tables": lambda: b.tables.version("demo/datasets"),
-    "query": lambda: b.query.version(),
+    "query": lambda: b.query.about(),
 }
 for name, call in calls.items():
     import traceback

@@ -544,7 +544,7 @@ class TestErrors:
     def test_away(self) -> None:
         engine = AthenaEngine(f"athena://team?endpoint=http://{HOST}:1&region=x")
         with pytest.raises(Unavailable) as caught:
-            engine.version()
+            engine.about()
         assert caught.value.code == "query_unavailable"
 
 
@@ -552,7 +552,7 @@ def test_version(told: Told) -> None:
     version = {"EffectiveEngineVersion": "Athena engine version 3"}
     group = {"Name": "team", "Configuration": {"EngineVersion": version}}
     told.athena.add_response("get_work_group", {"WorkGroup": group}, {"WorkGroup": "team"})
-    assert told.engine.version() == "Athena engine version 3"
+    assert told.engine.about() == "Athena engine version 3"
 
 
 def test_publish_and_federates(told: Told) -> None:

@@ -286,17 +286,17 @@ class TestFailures:
             proxy.answer = (status, {}, body)
             engine = TrinoEngine(f"trino://polly@{HOST}:{proxy.port}/lake")
             with pytest.raises(Misconfigured) as caught:
-                engine.version()
+                engine.about()
             assert caught.value.code == code
 
     def test_stalled_in_the_middle(self, lake: Lake) -> None:
         """A server that takes the statement and then says nothing more."""
         with Faulty(HOST, lake.trino.port) as proxy:
             engine = TrinoEngine(f"trino://polly@{HOST}:{proxy.port}/lake?seconds=2")
-            engine.version()
+            engine.about()
             proxy.mode = "stall"
             with pytest.raises(Unavailable):
-                engine.version()
+                engine.about()
             proxy.mode = "pass"
 
     def test_unknown_catalog(self, lake: Lake, stored: Relation) -> None:

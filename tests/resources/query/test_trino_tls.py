@@ -43,14 +43,14 @@ def test_right(secure: Trino) -> None:
 
 def test_wrong_password(secure: Trino) -> None:
     with pytest.raises(Misconfigured) as caught:
-        engine(secure, password="wrong and secret").version()
+        engine(secure, password="wrong and secret").about()
     assert caught.value.code == "query_refused"
     assert "secret" not in repr(caught.value) + str(caught.value) + str(caught.value.__cause__)
 
 
 def test_unknown_authority(secure: Trino) -> None:
     with pytest.raises(Misconfigured) as caught:
-        engine(secure, ca="").version()
+        engine(secure, ca="").about()
     assert caught.value.code == "query_untrusted"
 
 
@@ -61,7 +61,7 @@ def test_authority_of_others(secure: Trino, tmp_path: Path) -> None:
         *("-keyout", tmp_path / "key.pem", "-out", other),
     )
     with pytest.raises(Misconfigured) as caught:
-        engine(secure, ca=str(other)).version()
+        engine(secure, ca=str(other)).about()
     assert caught.value.code == "query_untrusted"
 
 
@@ -69,5 +69,5 @@ def test_plain_server(lake: Lake) -> None:
     """TLS to a port that speaks plain HTTP."""
     address = f"trino+https://{USER}:secret@{HOST}:{lake.trino.port}/lake"
     with pytest.raises(Misconfigured) as caught:
-        TrinoEngine(address).version()
+        TrinoEngine(address).about()
     assert caught.value.code == "query_untrusted"
