@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 from polly_assets.atlases import Atlas
 from polly_assets.ingest import landing
-from polly_assets.ingest.formats.grouping import base_of, group_sources
+from polly_assets.ingest.formats.grouping import beginnings_of, group_sources
 from polly_assets.schema import NORMALIZED_DATASETS
 from polly_assets.work import Work
 from polly_resources.errors import BadInput, NotFound
@@ -121,14 +121,24 @@ def _around(objects: ObjectStore, atlas: Atlas, names: Collection[str]) -> Mappi
 
     They begin alike but for case; spellings other than these three wait for reconciliation.
     """
-    beginnings = set()
-    for name in names:
-        folder, slash, _ = name.rpartition("/")
-        base = base_of(name)
-        beginnings |= {folder + slash + each for each in (base, base.lower(), base.upper())}
+    beginnings: set[str] = set()
+    infos: dict[str, ObjectInfo] = {}
+    known: Collection[str] = names
     with ThreadPoolExecutor(max_workers=8) as pool:
-        found = pool.map(lambda each: _listed(objects, atlas, each), sorted(beginnings))
-        return {name: info for infos in found for name, info in infos.items()}
+        # Twice, for what is found may be part of a triple with others that begin otherwise.
+        for _ in range(2):
+            more = {each for name in known for each in _beginnings(name)} - beginnings
+            for found in pool.map(lambda each: _listed(objects, atlas, each), sorted(more)):
+                infos |= found
+            beginnings |= more
+            known = infos
+    return infos
+
+
+def _beginnings(name: str) -> set[str]:
+    folder, slash, _ = name.rpartition("/")
+    bases = beginnings_of(name)
+    return {folder + slash + each for base in bases for each in (base, base.lower(), base.upper())}
 
 
 def _listed(objects: ObjectStore, atlas: Atlas, beginning: str) -> Mapping[str, ObjectInfo]:

@@ -12,18 +12,23 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from polly_assets.ingest.formats.tenx_names import member, shorter
 from polly_assets.ingest.formats.text import base_name
+from polly_assets.ingest.formats.triples import DESCRIBES_PLAIN, Place, Triples, find_triples
 
 _GEO = re.compile(r"(_series_matrix|_family)\.txt$")
 _MARKED = re.compile(r"(?P<base>.+)[_.](?P<mark>metadata|samples)\.(?P<key>csv|tsv)$")
 _NEVER_DATA = re.compile(r"thumbs\.db$|manifest\.csv(\.gz)?$|readme|license|.*\.md$")
 _SIDECAR_ONLY = ("json", "cls")
-_MATRIX_ORDER = ("gct", "gctx", "txt", "tab", "tsv", "csv")
+_MATRIX_ORDER = ("mtx", "gct", "gctx", "txt", "tab", "tsv", "csv")
 
 
 @dataclass(frozen=True, slots=True)
 class SourceGroup:
-    """A main file and its sidecars by key: `json`, `csv`, `tsv`, `cls`."""
+    """A main file and its sidecars by key: `json`, `csv`, `tsv`, `cls`.
+
+    Those of a MatrixMarket matrix may also be its `barcodes` and `features`.
+    """
 
     main: str
     sidecars: Mapping[str, str] = field(default_factory=dict)
@@ -39,36 +44,62 @@ def group_sources(names: Sequence[str]) -> list[SourceGroup]:
     sidecar. What describes nothing is a group of its own, and fails when it is read.
     Hidden files and folders, `Thumbs.db`, `manifest.csv`, READMEs, licences and Markdown are
     left out.
+
+    A MatrixMarket matrix comes before all others, and has its barcodes and features beside it
+    (see `find_triples`); its base is its prefix. The one without prefix of a folder may be
+    described by `metadata.csv`, `samples.csv` or `metadata.json`.
     """
-    by_base: dict[tuple[str, str], list[str]] = defaultdict(list)
-    marked: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for name in sorted(set(names)):
-        folder, _, last = name.rpartition("/")
-        hidden = any(part.startswith(".") for part in name.split("/"))
-        if hidden or _NEVER_DATA.match(last.lower()):
-            continue
-        found = _MARKED.fullmatch(plain(last))
-        target = marked if found else by_base
-        target[folder, found["base"] if found else base_name(last).lower()].append(name)
+    kept = [name for name in sorted(set(names)) if _may_be_data(name)]
+    triples = find_triples(kept)
+    by_base, marked = _placed([name for name in kept if name not in triples.used()], triples)
     for place, files in list(marked.items()):
         if not any(_is_matrix(name) for name in by_base.get(place, ())):
             for name in files:
                 by_base[place[0], base_name(name).lower()].append(name)
             del marked[place]
-    groups = [
-        group for place, files in by_base.items() for group in _pair(files, marked.get(place, []))
-    ]
+    groups = [SourceGroup(main, beside) for main, beside in triples.incomplete.items()]
+    for place, files in by_base.items():
+        for group in _pair(files, marked.get(place, [])):
+            beside = {**group.sidecars, **triples.members.get(group.main, {})}
+            groups.append(SourceGroup(group.main, beside))
     return sorted(groups, key=lambda group: group.main)
 
 
-def base_of(name: str) -> str:
-    """What a file's name has in common, but for case, with those that it may belong to.
+def _may_be_data(name: str) -> bool:
+    hidden = any(part.startswith(".") for part in name.split("/"))
+    return not hidden and not _NEVER_DATA.match(name.rpartition("/")[2].lower())
 
-    `x` of `a/x.gct.gz`, `x.json` and `x_samples.csv`.
+
+def _placed(
+    names: Sequence[str], triples: Triples
+) -> tuple[dict[Place, list[str]], dict[Place, list[str]]]:
+    """Files by folder and base name: those to be read, and those marked as descriptions."""
+    by_base: dict[Place, list[str]] = defaultdict(list)
+    marked: dict[Place, list[str]] = defaultdict(list)
+    also = triples.also()
+    for name in names:
+        folder, _, last = name.rpartition("/")
+        found = _MARKED.fullmatch(plain(last))
+        place = (folder, found["base"] if found else base_name(last).lower())
+        target = marked if found else by_base
+        target[triples.places.get(name) or also.get(place, place)].append(name)
+    return by_base, marked
+
+
+def beginnings_of(name: str) -> set[str]:
+    """How the names begin, but for case, of the files that may belong together with a file.
+
+    `x` for `a/x.gct.gz`, `x.json` and `x_samples.csv`. Members of MatrixMarket triples may
+    belong to others of a shorter prefix or of none.
     """
+    last = name.rpartition("/")[2]
+    if found := member(last):
+        first = [*shorter(found.prefix)][-2:][0]
+        return {last[: len(first)], "barcodes", "features", "genes", "matrix"} if first else {""}
     base = base_name(name)
-    found = _MARKED.fullmatch(plain(name.rpartition("/")[2]))
-    return base[: -len(found["mark"]) - 1] if found else base
+    marked = _MARKED.fullmatch(plain(last))
+    base = base[: -len(marked["mark"]) - 1] if marked else base
+    return {""} if base.lower() in DESCRIBES_PLAIN else {base}
 
 
 def _pair(files: Sequence[str], marked: Sequence[str]) -> list[SourceGroup]:

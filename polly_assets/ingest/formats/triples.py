@@ -1,0 +1,103 @@
+"""Which files make a MatrixMarket triple: a matrix, its barcodes and its features.
+
+Owns the pairing by folder and prefix, before any file is opened.
+Keep out: single names (`tenx_names`) and the sidecars that describe a triple (`grouping`).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from polly_assets.ingest.formats.tenx_names import (
+    BARCODES,
+    FEATURES,
+    MATRIX,
+    member,
+    shorter,
+)
+
+Place: TypeAlias = tuple[str, str]
+"""A folder, and what names in it have in common (in lower case)."""
+
+DESCRIBES_PLAIN = ("matrix", "metadata", "samples")
+"""What a file is called that describes the one triple without prefix of its folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Triples:
+    """The triples of some files.
+
+    `members` maps each matrix to its other files by role, `places` to where its sidecars
+    are; `incomplete` maps barcodes that have no matrix to their features.
+    """
+
+    members: Mapping[str, Mapping[str, str]]
+    places: Mapping[str, Place]
+    incomplete: Mapping[str, Mapping[str, str]]
+
+    def used(self) -> set[str]:
+        """All files that are members of a matrix or belong to an incomplete triple."""
+        found = {name for each in self.members.values() for name in each.values()}
+        found |= {name for each in self.incomplete.values() for name in each.values()}
+        return found | set(self.incomplete)
+
+    def also(self) -> dict[Place, Place]:
+        """Places whose files describe a triple of another place, such as `x_matrix` of `x`."""
+        found = {}
+        for folder, prefix in self.places.values():
+            if prefix:
+                found |= {(folder, f"{prefix}{mark}matrix"): (folder, prefix) for mark in "._-"}
+            else:
+                found |= {(folder, base): (folder, "") for base in DESCRIBES_PLAIN}
+        return found
+
+
+def find_triples(names: Sequence[str]) -> Triples:
+    """The triples of these files, which are sorted.
+
+    A matrix `x_y_matrix.mtx` or `x_y.mtx` takes the barcodes and the features of the longest
+    of the prefixes `x_y`, `x` and none, unless a shorter one is that of another matrix.
+    """
+    matrices: dict[Place, list[str]] = defaultdict(list)
+    parts: dict[tuple[str, str, str], str] = {}
+    for name in names:
+        folder, _, last = name.rpartition("/")
+        found = member(last)
+        if found is None:
+            continue
+        if found.role == MATRIX:
+            matrices[folder, found.prefix].append(name)
+        else:  # of several, the first: features before genes, plain before gzipped
+            parts.setdefault((folder, found.role, found.prefix), name)
+    members = {}
+    for place, mains in matrices.items():
+        beside = _members(place, matrices, parts)
+        members |= dict.fromkeys(mains, beside)
+    places = {name: place for place, mains in matrices.items() for name in mains}
+    used = {name for each in members.values() for name in each.values()}
+    incomplete = {
+        barcodes: {FEATURES: parts[folder, FEATURES, prefix]}
+        for (folder, role, prefix), barcodes in parts.items()
+        if role == BARCODES
+        and barcodes not in used
+        and parts.get((folder, FEATURES, prefix), barcodes) not in used | {barcodes}
+    }
+    return Triples(members, places, incomplete)
+
+
+def _members(
+    place: Place, matrices: Mapping[Place, list[str]], parts: Mapping[tuple[str, str, str], str]
+) -> dict[str, str]:
+    folder, own = place
+    found = {}
+    for role in (BARCODES, FEATURES):
+        for prefix in shorter(own):
+            if prefix != own and (folder, prefix) in matrices:
+                continue
+            if name := parts.get((folder, role, prefix)):
+                found[role] = name
+                break
+    return found
