@@ -62,8 +62,11 @@ def doctor(ctx: typer.Context, json: Json = False) -> None:
         for finding in findings:
             emit(asdict(finding))
     else:
-        rows = [(each.state, each.what, each.detail, each.hint) for each in findings]
-        show(("state", "what", "detail", "hint"), rows)
+        width = max(len(each.what) for each in findings)
+        for each in findings:
+            typer.echo(f"{each.state:8} {each.what:{width}}  {each.detail}")
+            if each.hint:
+                typer.echo(f"{'':8} {'':{width}}  -> {each.hint}")
     if any(finding.state == "broken" for finding in findings):
         raise typer.Exit(3)
 

@@ -44,6 +44,9 @@ class EventSourceContract(ABC):
     def happens(self, source) -> Happens:
         """Let the source be told of a change of a key."""
 
+    def test_it_says_what_serves_it(self, source):
+        assert len(source.about()) > 3
+
     def test_nothing_happened(self, source):
         assert source.receive() == []
 

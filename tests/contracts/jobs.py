@@ -114,6 +114,9 @@ class JobLedgerContract(ABC):
 
     # Submitting
 
+    def test_it_says_what_serves_it(self, ledger):
+        assert len(ledger.about()) > 3
+
     def test_a_new_job_has_all_that_was_asked(self, ledger, reopen, clock):
         asked = request(shard=3, priority=Priority.HIGH, size=7)
         [job] = ledger.submit([asked])

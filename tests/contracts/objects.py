@@ -54,6 +54,9 @@ class ObjectStoreContract(ABC):
         with store.local(key) as path:
             return path.read_bytes()
 
+    def test_it_says_what_serves_it(self, store):
+        assert len(store.about()) > 3
+
     def test_what_was_put_can_be_read(self, store, put, tmp_path):
         info = put("landing/demo/a.gct", b"content")
         assert (info.key, info.size) == ("landing/demo/a.gct", 7)

@@ -42,6 +42,9 @@ class SearchIndexContract(ABC):
         request = SearchRequest(text, **{"limit": 100, **more})  # type: ignore[arg-type]
         return sorted(hit.dataset_id for hit in index.search("demo", request).hits)
 
+    def test_it_says_what_serves_it(self, index):
+        assert len(index.about()) > 3
+
     def test_an_atlas_without_documents_answers_with_nothing(self, index):
         request = SearchRequest("x", facets=["disease"])
         assert index.search("demo", request) == SearchAnswer(0, (), {"disease": {}})

@@ -41,6 +41,9 @@ class TablesContract:
     def store(self) -> TableStore:
         raise NotImplementedError
 
+    def test_it_says_what_serves_it(self, store):
+        assert len(store.about()) > 3
+
     def test_a_table_begins_absent(self, store: TableStore) -> None:
         assert store.version("a/things") is None
         assert store.delete("a/things", SPEC, ["x"]) is None
