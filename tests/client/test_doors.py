@@ -12,6 +12,8 @@ from tests.contracts.door import DoorContract
 
 
 class TestLocalDoor(DoorContract):
+    TESTED = ("in process",)
+
     @staticmethod
     @contextmanager
     def open_door(home):
@@ -19,6 +21,8 @@ class TestLocalDoor(DoorContract):
 
 
 class TestHttpDoor(DoorContract):
+    TESTED = ("over HTTP",)
+
     @staticmethod
     @contextmanager
     def open_door(home):

@@ -56,6 +56,8 @@ def send(elasticmq, queue) -> Callable[[str], None]:
 
 
 class TestContract(EventSourceContract):
+    TESTED = ("`sqs://`", "ElasticMQ 1.7.1")
+
     again_seconds = 1.3
 
     @pytest.fixture

@@ -44,6 +44,8 @@ def server(servers: Pool) -> DynamoDB:
 
 
 class TestDynamoLedger(JobLedgerContract):
+    TESTED = ("`dynamodb://`", "DynamoDB Local 3.1.0")
+
     BACKEND = "DynamoDB"
 
     @pytest.fixture(autouse=True)

@@ -61,6 +61,8 @@ def address(server) -> str:
 
 
 class TestPostgresql(JobLedgerContract):
+    TESTED = ("`postgresql://`", "PostgreSQL")
+
     @pytest.fixture(autouse=True)
     def _on_server(self, server):
         self.server = server

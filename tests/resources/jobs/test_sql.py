@@ -26,6 +26,8 @@ TestSqlLedgerModel = ledger_machine(
 
 
 class TestSqlLedger(JobLedgerContract):
+    TESTED = ("`sqlite://`",)
+
     def open_ledger(self, folder: Path, clock: Callable[[], datetime]) -> JobLedger:
         return SqlLedger(self.address(folder), clock=clock)
 

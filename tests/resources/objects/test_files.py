@@ -14,6 +14,8 @@ from tests.contracts.objects import ObjectStoreContract
 
 
 class TestFileStore(ObjectStoreContract):
+    TESTED = ("`file://`",)
+
     def open_store(self, folder: Path) -> ObjectStore:
         return FileStore(f"file://{folder}")
 

@@ -39,6 +39,8 @@ class OnServer(ObjectStoreContract):
 
 
 class TestS3StoreOnSeaweedFS(OnServer):
+    TESTED = ("`s3://`", "SeaweedFS 4.48")
+
     BACKEND = "S3 (SeaweedFS)"
     KIND = SeaweedFS
     GAPS: ClassVar[dict[str, Gap]] = {
@@ -47,6 +49,8 @@ class TestS3StoreOnSeaweedFS(OnServer):
 
 
 class TestS3StoreOnVersityGW(OnServer):
+    TESTED = ("`s3://`", "versitygw 1.8.0")
+
     BACKEND = "S3 (versitygw)"
     KIND = VersityGW
 

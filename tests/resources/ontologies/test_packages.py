@@ -38,12 +38,16 @@ def guide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 class TestContractWithCache(OntologySuite):
+    TESTED = ("`packages://`",)
+
     @pytest.fixture
     def source(self, guide: Path, tmp_path: Path) -> PackageOntologies:
         return PackageOntologies(f"packages://{tmp_path / 'cache'}")
 
 
 class TestContractWithoutCache(OntologySuite):
+    TESTED = ("`packages://`",)
+
     @pytest.fixture
     def source(self, guide: Path) -> PackageOntologies:
         return PackageOntologies("packages://")

@@ -53,6 +53,8 @@ def files(folder: Path, parts: list[pa.Table], schema: pa.Schema = SCHEMA) -> Re
 
 
 class TestDuckDB(QueryEngineContract):
+    TESTED = ("`duckdb://`",)
+
     @pytest.fixture
     def engine(self, shared: DuckDBEngine) -> QueryEngine:
         return shared

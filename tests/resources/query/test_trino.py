@@ -40,6 +40,8 @@ def stored(lake: Lake) -> Relation:
 
 
 class TestTrino(QueryEngineContract):
+    TESTED = ("`trino://`", "Trino 476")
+
     @pytest.fixture
     def engine(self, trino: TrinoEngine) -> QueryEngine:
         return trino

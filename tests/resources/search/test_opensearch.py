@@ -26,6 +26,8 @@ pytestmark = pytest.mark.servers
 
 
 class TestOpenSearchIndex(SearchIndexContract):
+    TESTED = ("`opensearch://`", "OpenSearch 3.6.0")
+
     @pytest.fixture(autouse=True)
     def server(self, servers: Pool, tmp_path: Path) -> Iterator[None]:
         self.node = servers.get(OpenSearch)

@@ -30,6 +30,8 @@ for i in range(int(sys.argv[3])):
 
 
 class TestTantivyIndex(SearchIndexContract):
+    TESTED = ("`tantivy://`",)
+
     def open_index(self, folder: Path) -> SearchIndex:
         return TantivyIndex(f"tantivy://{folder}")
 

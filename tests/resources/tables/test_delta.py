@@ -13,6 +13,8 @@ from tests.contracts.tables import SPEC, TablesContract, ids, rows
 
 
 class TestDelta(TablesContract):
+    TESTED = ("`delta://`",)
+
     @pytest.fixture
     def store(self, tmp_path: Path) -> DeltaStore:
         return DeltaStore(f"delta://{tmp_path}/with%20space")

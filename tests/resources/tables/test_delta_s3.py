@@ -17,12 +17,16 @@ pytestmark = pytest.mark.servers
 
 
 class TestDeltaOnSeaweedFS(TablesContract):
+    TESTED = ("`delta+s3://`", "SeaweedFS 4.48")
+
     @pytest.fixture
     def store(self, servers: Pool) -> DeltaStore:
         return store_on(servers.get(SeaweedFS))
 
 
 class TestDeltaOnVersityGW(TablesContract):
+    TESTED = ("`delta+s3://`", "versitygw 1.8.0")
+
     @pytest.fixture
     def store(self, servers: Pool) -> DeltaStore:
         return store_on(servers.get(VersityGW), prefix="")
