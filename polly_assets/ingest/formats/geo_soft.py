@@ -47,24 +47,28 @@ class SoftFamilyReader(Reader):
         dataset fails for where it is the file's only one.
         """
         data, notices = utf8_lines(read_bytes(source.path, source.name), source.name)
+        notices += common.unused_sidecars(source)
         text = GeoText(data, source.name)
         found = list(entities(text))
         if any(entity.kind == "DATASET" for entity in found):
             yield from gds_datasets(found, text, notices)
             return
-        studies = list(_studies(found, text))
-        for study in studies:
+        parts = list(studies(found, text))
+        for study in parts:
             study.notices.extend(notices)
             try:
                 yield dataset(study)
             except BadInput as error:
-                if len(studies) == 1:
+                if len(parts) == 1:
                     raise
                 yield FailedDataset(study.dataset_id, error)
 
 
-def _studies(found: Sequence[Entity], text: GeoText) -> Iterator[Study]:
-    """Groups a file's entities into one study per series and platform."""
+def studies(found: Sequence[Entity], text: GeoText) -> Iterator[Study]:
+    """Groups a file's entities into one study per series and platform.
+
+    Raises BadInput `no_samples`.
+    """
     _require_samples(found, text.name)
     series = {e.name: e for e in found if e.kind == "SERIES"}
     platforms = {e.name: e for e in found if e.kind == "PLATFORM"}
@@ -104,7 +108,7 @@ def _require_samples(found: Sequence[Entity], name: str) -> None:
     if not any(e.kind == "SAMPLE" for e in found):
         raise BadInput(
             "no_samples",
-            f"found no ^SAMPLE among {len(found)} entities",
+            f"found no sample among {len(found)} entities",
             file=name,
             hint="upload the series family (GSEnnn_family.soft.gz)",
         )

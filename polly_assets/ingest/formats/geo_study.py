@@ -40,6 +40,8 @@ class Study:
     database: Entity
     samples: list[Entity]
     notices: list[Notice] = field(default_factory=list)
+    format: str = "geo_soft"
+    platform_required: bool = True
 
     def notice(self, code: str, message: str, names: Sequence[str] = ()) -> None:
         """Records a notice about the named samples, columns or features."""
@@ -62,7 +64,7 @@ def dataset(study: Study) -> ParsedDataset:
     _compare_row_counts(study)
     return ParsedDataset(
         dataset_id=study.dataset_id,
-        format="geo_soft",
+        format=study.format,
         metadata=_metadata(study, agreed),
         samples=common.samples_frame(ids, records).with_columns(differing),
         features=features,
@@ -78,18 +80,18 @@ def _require_sound(study: Study) -> None:
             raise entity.fault
     seen: set[str] = set()
     for sample in study.samples:
-        if len(set(sample.values("platform_id"))) != 1:
+        if study.platform_required and len(set(sample.values("platform_id"))) != 1:
             found = ", ".join(sample.values("platform_id")) or "none"
             raise study.text.fault(
                 "no_platform",
-                f"found {found} as `!Sample_platform_id` of {sample.name}, expected one platform",
+                f"found {found} as the platform of {sample.name}, expected one",
                 study.text.line_at(sample.start),
-                hint="name the sample's platform, such as `!Sample_platform_id = GPL570`",
+                hint="name it, such as `!Sample_platform_id = GPL570`, in MINiML by `Platform-Ref`",
             )
         if sample.name in seen:
             raise study.text.fault(
                 "duplicate_sample",
-                f"found a second ^SAMPLE = {sample.name}",
+                f"found a second sample {sample.name}",
                 study.text.line_at(sample.start),
                 hint="sample ids must be unique: rename or delete one",
             )

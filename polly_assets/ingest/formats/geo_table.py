@@ -30,14 +30,18 @@ _NOT_SEPARATORS = bytes(byte for byte in range(256) if byte not in b"\t\n")
 
 @dataclass(frozen=True, slots=True)
 class GeoText:
-    r"""A whole GEO file as UTF-8 bytes with `\n` line ends, and its name for errors."""
+    r"""A whole GEO file as UTF-8 bytes with `\n` line ends, and its name for errors.
+
+    `first_line` is the number of its first line in the file that the name means.
+    """
 
     data: bytes
     name: str
+    first_line: int = 1
 
     def line_at(self, offset: int) -> int:
-        """The number, from 1, of the line that holds a byte offset."""
-        return self.data.count(b"\n", 0, offset) + 1
+        """The number of the line that holds a byte offset."""
+        return self.data.count(b"\n", 0, offset) + self.first_line
 
     def fault(
         self, code: str, message: str, line: int, *, column: int = 0, hint: str = ""

@@ -36,11 +36,18 @@ READERS: tuple[ReaderRow, ...] = (
     ReaderRow("csv", f"{_HERE}.delimited:CsvReader", (".csv",)),
     ReaderRow("gct", f"{_HERE}.gct:GctReader", (".gct",)),
     ReaderRow("gctx", f"{_HERE}.gctx:GctxReader", (".gctx",)),
+    ReaderRow("geo_miniml", f"{_HERE}.geo_miniml:MinimlReader", (".xml",)),
     ReaderRow(
         "geo_series_matrix", f"{_HERE}.geo_series:SeriesMatrixReader", ("_series_matrix.txt",)
     ),
     ReaderRow("geo_soft", f"{_HERE}.geo_soft:SoftFamilyReader", (".soft", "_family.txt")),
     ReaderRow("h5ad", f"{_HERE}.h5ad:H5adReader", (".h5ad",)),
+    ReaderRow("tenx_h5", f"{_HERE}.tenx_h5:TenxH5Reader", (".h5", ".hdf5")),
+    ReaderRow(
+        "tenx_mtx",
+        f"{_HERE}.tenx_mtx:MtxReader",
+        (".mtx", "barcodes.tsv", "features.tsv", "genes.tsv"),
+    ),
     ReaderRow("tsv", f"{_HERE}.delimited:TsvReader", (".tab", ".tsv", ".txt")),
 )
 

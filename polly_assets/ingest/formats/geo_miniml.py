@@ -1,0 +1,139 @@
+"""GEO MINiML files: the XML form of a family, with its tables in the file or beside it.
+
+Owns the reader, and how a table finds its entity: in the file (`Internal-Data`), or in a file
+beside it (`External-Data`, such as `GSM1-tbl-1.txt`, as GEO packs them). Datasets are those of
+the SOFT family of the same series. Rules of its own:
+
+- No table of a sample given: a dataset without matrix; some given and some not: an error.
+- A file that names no platform at all, as GEO's brief form, is one dataset `GSE1`.
+
+Keep out: XML (`geo_miniml_xml`), names of attributes (`geo_miniml_entities`), what makes a
+dataset (`geo_soft`, `geo_study`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from polly_assets.ingest.formats import geo_common as common
+from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Reader, Source
+from polly_assets.ingest.formats.geo_entities import Entity
+from polly_assets.ingest.formats.geo_miniml_entities import Converted, DataTable
+from polly_assets.ingest.formats.geo_miniml_xml import children
+from polly_assets.ingest.formats.geo_soft import studies
+from polly_assets.ingest.formats.geo_study import dataset
+from polly_assets.ingest.formats.geo_table import GeoText, Table
+from polly_assets.ingest.formats.grouping import plain
+from polly_assets.ingest.formats.text import read_bytes, utf8_lines
+from polly_resources.errors import BadInput
+from polly_resources.records import Notice
+
+_ROOT = re.compile(rb"<(?:\w+:)?MINiML[\s>/]")
+
+
+class MinimlReader(Reader):
+    """Reads `GSE1_family.xml` and the tables `GSM1-tbl-1.txt` beside it."""
+
+    name = "geo_miniml"
+    suffixes = (".xml",)
+
+    def sniff(self, name: str, head: bytes) -> bool:
+        """Whether the head opens the element MINiML."""
+        return _ROOT.search(head) is not None
+
+    def read(self, source: Source) -> Iterator[ParsedDataset | FailedDataset]:
+        """The datasets of a family, one per series and platform.
+
+        Raises BadInput `bad_xml`, `xml_document_type`, `not_miniml`, `missing_table` or
+        `no_samples` for the whole file, and whatever a dataset fails for where it is the
+        file's only one.
+        """
+        data, notices = utf8_lines(read_bytes(source.path, source.name), source.name)
+        text = GeoText(data, source.name)
+        converted = Converted()
+        for child in children(text):
+            converted.add(child)
+        converted.resolve()
+        notices += (*common.unused_sidecars(source), *_attach(converted, source))
+        found = list(studies(converted.entities, text))
+        for study in found:
+            study.format = self.name
+            study.notices.extend(notices)
+            study.platform_required = _names_platforms(converted)
+            try:
+                yield dataset(study)
+            except BadInput as error:
+                if len(found) == 1:
+                    raise
+                yield FailedDataset(study.dataset_id, error)
+
+
+def _names_platforms(converted: Converted) -> bool:
+    return any(e.kind == "PLATFORM" or e.values("platform_id") for e in converted.entities)
+
+
+def _attach(converted: Converted, source: Source) -> Iterator[Notice]:
+    """Gives each entity its table; Notices on tables that are lacking or left over."""
+    beside = {plain(name): name for name in source.sidecars}
+    used: set[str] = set()
+    lacking: list[tuple[Entity, str]] = []
+    further: list[str] = []
+    for entity, tables in converted.tables:
+        further += [f"{entity.name} table {i}" for i in range(2, len(tables) + 1)]
+        for table in tables[:1]:
+            key = plain(table.file.replace("\\", "/").rpartition("/")[2])
+            used.add(key)
+            if table.file and key not in beside:
+                lacking.append((entity, table.file))
+            else:
+                text = _external(source, beside[key]) if table.file else ""
+                _give(entity, table, text, source.name)
+    further += [name for key, name in sorted(beside.items()) if key not in used | {"json"}]
+    if further:
+        message = f"{len(further)} tables are not used: {common.named(further)}"
+        yield Notice("tables_not_used", message)
+    if lacking:
+        _require_all_or_none(converted, lacking, source.name)
+        message = (
+            f"the tables of {len(lacking)} entities are not beside the file; put them there: "
+            f"{common.named([file for _, file in lacking])}"
+        )
+        yield Notice("tables_not_given", message, common.named([e.name for e, _ in lacking]))
+
+
+def _require_all_or_none(
+    converted: Converted, lacking: list[tuple[Entity, str]], file: str
+) -> None:
+    given = [e.name for e in converted.entities if e.kind == "SAMPLE" and e.table]
+    for entity, table in lacking:
+        if given and entity.kind == "SAMPLE":
+            raise BadInput(
+                "missing_table",
+                f"the table {table} of {entity.name} is not beside the file, and those of "
+                f"{len(given)} other samples are, such as of {given[0]}",
+                file=file,
+                place=entity.name,
+                hint="put all files of the family's archive into one folder",
+            )
+
+
+def _external(source: Source, key: str) -> str:
+    path = source.sidecars[key]
+    return utf8_lines(read_bytes(path, path.name), path.name)[0].decode()
+
+
+def _give(entity: Entity, table: DataTable, external: str, file: str) -> None:
+    """The table under the header that its `Column` elements make."""
+    if table.file:
+        rows, first, name = external, 1, table.file
+    else:
+        rows, first, name = table.rows, table.line, file
+        if rows.startswith("\n"):
+            rows, first = rows[1:], first + 1
+        rows = rows.rstrip(" \n") + "\n" if rows.strip() else ""
+    if rows and not rows.endswith("\n"):
+        rows += "\n"
+    header = "\t".join(table.columns)
+    data = f"{header}\n{rows}".encode()
+    entity.table = Table(GeoText(data, name, first - 1), 0, len(data))
