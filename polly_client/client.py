@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from polly_api.base import AtlasInfo, Door, Finding, OntologyState
+    from polly_api.validation import FileFinding
 
 
 class Polly:
@@ -180,6 +181,28 @@ class Polly:
         given = [paths] if isinstance(paths, Path | str) else paths
         files = [Path(path).expanduser() for path in given]
         return Submission(self.door, self.door.submit(files, atlas, priority=Priority(priority)))
+
+    def validate(
+        self,
+        paths: Path | str | Sequence[Path | str],
+        *,
+        on_file: Callable[[str, int], None] | None = None,
+    ) -> list[FileFinding]:
+        """Check files and folders of this machine as ingest would; nothing is loaded or sent.
+
+        Args:
+            paths: Files, folders and bundles.
+            on_file: Called with the name of each file read, and how many there are.
+
+        Raises:
+            NotFound: A path does not exist.
+            BadInput: The paths hold no data.
+        """
+        from polly_api.validation import validate
+
+        given = [paths] if isinstance(paths, Path | str) else paths
+        files = [Path(path).expanduser() for path in given]
+        return validate(files, self._settings.workers, on_file)
 
     def jobs(
         self, *, atlas: str | None = None, status: str | None = None, limit: int = 1000

@@ -6,7 +6,6 @@ parallel, conflict rules, writing. Keep out: formats, curation, Dagster.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,9 +20,7 @@ import pyarrow as pa
 from polly_assets.genes import GeneIndex
 from polly_assets.ingest import bundle_jobs, changes, landing
 from polly_assets.ingest.bundles import is_bundle
-from polly_assets.ingest.formats import text
 from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Source
-from polly_assets.ingest.formats.registry import reader_for
 from polly_assets.ingest.normalize import (
     Origin,
     dataset_row,
@@ -31,6 +28,7 @@ from polly_assets.ingest.normalize import (
     matrix_rows,
     sample_rows,
 )
+from polly_assets.ingest.reading import datasets
 from polly_assets.removal import remove
 from polly_assets.schema import (
     FEATURES,
@@ -44,8 +42,6 @@ from polly_resources.errors import BadInput, PollyError, Transient
 from polly_resources.objects.base import ObjectStore
 from polly_resources.records import Job, JobAction, JobOutcome, JobStatus
 from polly_resources.tables.base import TableSpec
-
-LOG = logging.getLogger(__name__)
 
 FLUSH_BYTES = 128 * 1024 * 1024
 """Rows held in memory before they are committed."""
@@ -193,30 +189,15 @@ def read(job: Job, objects: ObjectStore, sidecars: Mapping[str, str]) -> Found:
         with ExitStack() as stack:
             path = stack.enter_context(objects.local(job.source))
             beside = {s: stack.enter_context(objects.local(k)) for s, k in sidecars.items()}
-            reader = reader_for(name, text.head(path))
-            for item in reader.read(Source(path, name, beside)):
+            for item in datasets(Source(path, name, beside)):
                 now = time.perf_counter()
                 found.append((item, now - began))
                 began = now
-        if not found:
-            raise BadInput("no_datasets", f"the {reader.name} file holds no dataset", file=name)
     except Transient:
         raise
     except PollyError as error:
         found.append((FailedDataset(job.dataset_id, error), time.perf_counter() - began))
-    except Exception as error:
-        LOG.exception("reading %s failed", name)
-        found.append((FailedDataset(job.dataset_id, _internal(name, error)), 0.0))
     return found
-
-
-def _internal(name: str, error: Exception) -> BadInput:
-    return BadInput(
-        "internal_error",
-        f"the reader failed on this file ({type(error).__name__}: {error})",
-        file=name,
-        hint="this is a defect of the platform: report it with the file",
-    )
 
 
 class _Ownership:

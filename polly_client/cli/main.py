@@ -17,7 +17,14 @@ import typer
 from typer.core import TyperGroup
 
 from polly_api.words import BadInput, BadQuery, Conflict, NotFound, PollyError
-from polly_client.cli import verbs_atlas, verbs_curate, verbs_jobs, verbs_platform, verbs_query
+from polly_client.cli import (
+    verbs_atlas,
+    verbs_curate,
+    verbs_jobs,
+    verbs_platform,
+    verbs_query,
+    verbs_validate,
+)
 from polly_client.cli.context import Place
 
 USAGE, FAULT, INTERRUPTED = 2, 3, 130
@@ -123,7 +130,7 @@ def places(
     ctx.obj = Place(home, profile, url)
 
 
-for verbs in (verbs_jobs, verbs_query, verbs_curate, verbs_platform):
+for verbs in (verbs_jobs, verbs_validate, verbs_query, verbs_curate, verbs_platform):
     for verb in verbs.VERBS:
         app.command()(verb)
 app.add_typer(verbs_atlas.app, name="atlas")

@@ -1,0 +1,46 @@
+"""A source becomes its datasets, whatever is the matter with it.
+
+Owns what ingest and validation share: choosing the reader, and the promise that a file's faults
+are `BadInput`s. Keep out: where sources come from, and what becomes of datasets.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+from polly_assets.ingest.formats import text
+from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Source
+from polly_assets.ingest.formats.registry import reader_for
+from polly_resources.errors import BadInput, PollyError
+
+LOG = logging.getLogger(__name__)
+
+
+def datasets(source: Source) -> Iterator[ParsedDataset | FailedDataset]:
+    """The datasets of a file, one at least. Raises BadInput where the file cannot be read."""
+    try:
+        reader = reader_for(source.name, text.head(source.path))
+        found = False
+        for item in reader.read(source):
+            found = True
+            yield item
+        if not found:
+            raise BadInput(
+                "no_datasets", f"the {reader.name} file holds no dataset", file=source.name
+            )
+    except PollyError:
+        raise
+    except Exception as error:
+        LOG.exception("reading %s failed", source.name)
+        raise internal(source.name, error) from error
+
+
+def internal(name: str, error: Exception) -> BadInput:
+    """What a user is told where a reader fails in a way that it should not."""
+    return BadInput(
+        "internal_error",
+        f"the reader failed on this file ({type(error).__name__}: {error})",
+        file=name,
+        hint="this is a defect of the platform: report it with the file",
+    )

@@ -1,0 +1,156 @@
+"""Validation: what ingest would say of files, without a platform to put them into.
+
+Owns the findings of a set of files: the same grouping, bundles, readers and checks as ingest,
+and nothing stored. Keep out: how findings are shown, and rules of any one format.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+
+from polly_assets.ingest.bundles import unbundled
+from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Source
+from polly_assets.ingest.formats.grouping import SourceGroup, group_sources
+from polly_assets.ingest.given import collect
+from polly_assets.ingest.reading import datasets, internal
+from polly_resources.errors import BadInput, PollyError
+
+
+class Severity(StrEnum):
+    """How a finding is meant: only an error keeps a dataset out."""
+
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class FileFinding:
+    """One thing that is to be said of a file.
+
+    Each dataset that can be read has one finding `ok`, with its format and shape, and one
+    per warning; each that cannot has an error, and so has each file that cannot.
+    """
+
+    file: str
+    dataset_id: str
+    severity: Severity
+    code: str
+    message: str
+    place: str = ""
+    hint: str = ""
+    format: str = ""
+    samples: int | None = None
+    features: int | None = None
+
+
+OnFile = Callable[[str, int], None]
+"""Called with each file that has been read, and how many there are."""
+
+
+def validate(
+    paths: Sequence[Path], *, workers: int, on_file: OnFile = lambda name, total: None
+) -> list[FileFinding]:
+    """The findings of files and folders, by name. Only temporary files are written.
+
+    Raises NotFound and Conflict for the paths, as ingest does, and BadInput
+    `nothing_to_validate` where they hold no data.
+    """
+    with tempfile.TemporaryDirectory(prefix="polly-validate-") as folder:
+        files, refused = unbundled(collect(paths), Path(folder))
+        groups = [group for group in group_sources(sorted(files)) if group.main not in refused]
+        if not groups and not refused:
+            raise BadInput(
+                "nothing_to_validate",
+                "no data files found",
+                file=", ".join(str(path) for path in paths),
+                hint="hidden files, README, LICENSE and *.md are not data",
+            )
+        found = [_failure(error, name) for name, error in sorted(refused.items())]
+        with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="validate") as pool:
+            read = pool.map(partial(_examined, files), groups)
+            for group, findings in zip(groups, read, strict=True):
+                found += findings
+                on_file(group.main, len(groups))
+    return [*found, *_taken(found)]
+
+
+def _examined(files: Mapping[str, Path], group: SourceGroup) -> list[FileFinding]:
+    """The findings of one source."""
+    sidecars = {key: files[name] for key, name in group.sidecars.items()}
+    source = Source(files[group.main], group.main, sidecars)
+    found: list[FileFinding] = []
+    try:
+        for item in datasets(source):
+            if isinstance(item, FailedDataset):
+                found.append(_failure(item.error, group.main, item.dataset_id))
+            else:
+                found += _of_dataset(item, group.main)
+    except PollyError as error:
+        found.append(_failure(error, group.main))
+    return found
+
+
+def _of_dataset(parsed: ParsedDataset, file: str) -> Iterator[FileFinding]:
+    """The findings of a dataset whose values are read, too, to their end."""
+    try:
+        for matrix in parsed.matrices:
+            for _ in matrix.blocks():
+                pass
+    except PollyError as error:
+        yield _failure(error, file, parsed.dataset_id)
+        return
+    except Exception as error:
+        yield _failure(internal(file, error), file, parsed.dataset_id)
+        return
+    samples, features = parsed.samples.height, parsed.features.height
+    yield FileFinding(
+        file,
+        parsed.dataset_id,
+        Severity.OK,
+        "readable",
+        f"{samples} samples x {features} features",
+        format=parsed.format,
+        samples=samples,
+        features=features,
+    )
+    for notice in parsed.notices:
+        yield FileFinding(
+            file, parsed.dataset_id, Severity.WARNING, notice.code, notice.message, notice.place
+        )
+
+
+def _failure(error: PollyError, file: str, dataset_id: str = "") -> FileFinding:
+    return FileFinding(
+        error.file or file,
+        dataset_id,
+        Severity.ERROR,
+        error.code,
+        error.message,
+        error.place,
+        error.hint,
+    )
+
+
+def _taken(found: Iterable[FileFinding]) -> Iterator[FileFinding]:
+    """An error for each dataset id that a second file claims, as ingest would give it."""
+    owners: dict[str, str] = {}
+    for finding in found:
+        if finding.severity is not Severity.OK:
+            continue
+        owner = owners.setdefault(finding.dataset_id, finding.file)
+        if owner != finding.file:
+            yield FileFinding(
+                finding.file,
+                finding.dataset_id,
+                Severity.ERROR,
+                "dataset_id_taken",
+                f"dataset {finding.dataset_id} comes from {owner} already",
+                hint="give each file its own dataset_id in a JSON sidecar",
+            )

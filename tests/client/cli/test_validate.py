@@ -1,0 +1,119 @@
+"""`polly validate`: its forms of output and its exit codes."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+from typer.testing import CliRunner
+
+from polly_client.cli.main import app
+from polly_client.client import Polly
+from tests.assets.instance import BROKEN_GCT, gct
+
+WARNED = gct([[1], [2]]).replace("MYC", "TP53")
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """The command with a server in the environment that does not exist."""
+    monkeypatch.setenv("POLLY_URL", "http://127.0.0.1:9")
+    return lambda *args: CliRunner().invoke(app, ["validate", *map(str, args)])
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name, text in {"good": gct(), "bad": BROKEN_GCT, "warned": WARNED}.items():
+        (tmp_path / f"{name}.gct").write_text(text)
+    return tmp_path
+
+
+def test_text(run, folder):
+    result = run(folder)
+    assert result.exit_code == 1
+    for part in (
+        "good", "2 x 3", "warning[duplicate_feature_ids] warned: 1 features repeat",
+        "error[not_a_number] bad.gct: found 'x'", "  where: bad.gct, line 4, column 4",
+        "  hint: correct the cell",
+    ):  # fmt: skip
+        assert part in result.stdout
+    assert "2 datasets, 1 errors, 1 warnings" in result.stderr
+    assert "[3/3] warned.gct" in result.stderr
+
+
+def test_json_lines(run, folder):
+    result = run(folder, "--json")
+    found = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [(each["file"], each["severity"]) for each in found] == [
+        ("bad.gct", "error"),
+        ("good.gct", "ok"),
+        ("warned.gct", "ok"),
+        ("warned.gct", "warning"),
+    ]
+    assert found[0]["place"] == "line 4, column 4" and result.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "code"),
+    [
+        ("good.gct", (), 0),
+        ("good.gct", ("--strict",), 0),
+        ("warned.gct", (), 0),
+        ("warned.gct", ("--strict",), 1),
+        ("bad.gct", (), 1),
+        ("none.gct", (), 2),
+        ("good.gct", ("--html", "/no/such/folder/x.html"), 2),
+    ],
+)
+def test_exit_codes(run, folder, name, options, code):
+    assert run(folder / name, *options).exit_code == code
+
+
+def test_no_files_named(run):
+    assert run().exit_code == 2
+
+
+class Page(HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.rows, self._cell = [], [], False
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self._cell = tag == "td"
+        if tag == "tr":
+            self.rows.append([])
+        elif tag == "td":
+            self.rows[-1].append("")
+
+    def handle_endtag(self, tag):
+        self._cell = self._cell and tag != "td"
+
+    def handle_data(self, data):
+        if self._cell:
+            self.rows[-1][-1] += data
+
+
+def test_html(run, folder, tmp_path):
+    hostile = "<script>alert(1)<&'\">.gct"
+    (folder / hostile.replace("/", "")).write_text(BROKEN_GCT.replace("x", "</td><b>\x1b[1m"))
+    out = tmp_path / "report.html"
+    assert run(folder, "--html", out).exit_code == 1
+    text = out.read_text(encoding="utf-8")
+    page = Page(text)
+    rows = [row for row in page.rows if row]
+    assert [row[0] for row in rows] == ["error", "error", "warning", "ok", "ok"]
+    assert rows[0][1] == hostile and "</td><b>" in rows[0][4] and "\x1b" not in text
+    assert not {tag for tag, _ in page.tags} & {"script", "b", "link", "img", "iframe"}
+    assert not any({"src", "href", "onclick"} & attrs.keys() for _, attrs in page.tags)
+    assert not re.search(r"https?://|url\(|@import", text)
+    assert "4 files, 2 datasets can be read, 2 errors, 1 warnings" in text
+
+
+def test_python(folder):
+    found = Polly(home=folder / "home").validate(str(folder / "good.gct"))
+    assert [each.dataset_id for each in found] == ["good"]
+    assert not (folder / "home").exists()
