@@ -163,6 +163,45 @@ MATRICES = TableSpec(
     rows_per_group=128,
 )
 
+VARIANTS = TableSpec(
+    name="variants",
+    description="One row per record, ALT allele and sample: one gene across all datasets.",
+    columns=(
+        Column("dataset_id", TEXT, "Dataset.", False),
+        Column("sample_id", TEXT, "Sample; NULL = the file has sites without samples."),
+        Column("record_index", pa.int64(), "Record of the file, from 0.", False),
+        Column(
+            "allele_index",
+            pa.int32(),
+            "Which ALT allele of the record, from 1; 0 = the record has none. "
+            "Of a structural variant: which of its two sites.",
+            False,
+        ),
+        Column("variant_id", TEXT, "Ids that the file gives, such as rs123, joined by `;`."),
+        Column("chromosome", TEXT, "Chromosome or contig, as the file spells it."),
+        Column("position", pa.int64(), "First base of `ref`, from 1."),
+        Column("end_position", pa.int64(), "Last base of the variant, from 1."),
+        Column("ref", TEXT, "Reference allele."),
+        Column("alt", TEXT, "This row's ALT allele, symbolic ones included; NULL = none."),
+        Column("gene", TEXT, "Approved gene symbol where known, else the file's own."),
+        Column("gene_curie", TEXT, "CURIE of the gene, where an ontology knows it."),
+        Column("consequence", TEXT, "Effect on the gene, in the file's own words."),
+        Column("protein_change", TEXT, "Change of the protein, such as p.V600E."),
+        Column("genotype", TEXT, "Genotype as the file has it, such as 0/1 or 1|2."),
+        Column("copies", pa.int32(), "Copies of this ALT allele called; NULL = not called."),
+        Column("depth", pa.int64(), "Reads at the position."),
+        Column("alt_depth", pa.int64(), "Reads with this ALT allele."),
+        Column("qual", pa.float64(), "Phred-scaled quality of the record."),
+        Column("filters", TEXTS, "PASS, or the filters it failed; NULL = not filtered."),
+        Column("info", TEXT, "INFO of a VCF record, whole, as JSON."),
+        Column("metadata", TEXT, "The sample's or row's own columns, whole, as JSON."),
+        SHARD,
+    ),
+    partition_by=("shard",),
+    sorted_by=("gene", "chromosome", "position"),
+    rows_per_group=122_880,
+)
+
 CURATION_PASSES = TableSpec(
     name="curation_passes",
     description="Which model assessed which dataset: 'none found' is not 'not assessed'.",
@@ -339,6 +378,7 @@ ATLAS_TABLES = (
     NORMALIZED_SAMPLES,
     FEATURES,
     MATRICES,
+    VARIANTS,
     CURATION_PASSES,
     ANNOTATIONS,
     DATASETS,
@@ -347,7 +387,7 @@ ATLAS_TABLES = (
 )
 """Every table that an atlas has, in the order in which a batch writes them."""
 
-SQL_TABLES = (DATASETS, SAMPLES, FEATURES, MEASUREMENTS, ANNOTATIONS)
+SQL_TABLES = (DATASETS, SAMPLES, FEATURES, MEASUREMENTS, VARIANTS, ANNOTATIONS)
 """The stored tables of an atlas that users query; `SEARCH_INDEX` is made when it is asked for."""
 
 SINGLE_CELL = "Single cell"

@@ -19,13 +19,14 @@ from polly_assets.schema import (
     NORMALIZED_DATASETS,
     NORMALIZED_SAMPLES,
     RAW_OBJECTS,
+    VARIANTS,
 )
 from polly_assets.specs import check_specs, table_asset
 from polly_resources.records import JobFilter
 from polly_resources.resources import LimitsResource, OntologiesResource
 
 FAILED_SHOWN = 100
-_NORMALIZED = (MATRICES, FEATURES, NORMALIZED_SAMPLES, NORMALIZED_DATASETS)
+_NORMALIZED = (MATRICES, VARIANTS, FEATURES, NORMALIZED_SAMPLES, NORMALIZED_DATASETS)
 
 
 @dg.multi_asset(

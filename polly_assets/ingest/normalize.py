@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from polly_assets.genes import GeneIndex
 from polly_assets.ingest.formats.base import (
@@ -30,6 +31,7 @@ from polly_assets.schema import (
     MATRICES,
     NORMALIZED_DATASETS,
     NORMALIZED_SAMPLES,
+    VARIANTS,
 )
 
 _NOT_FINITE = {"NaN": None, "Infinity": "inf", "-Infinity": "-inf"}
@@ -122,6 +124,37 @@ def feature_rows(parsed: ParsedDataset, shard: int, genes: GeneIndex) -> pa.Tabl
         },
         FEATURES.schema(),
     )
+
+
+def variant_rows(parsed: ParsedDataset, shard: int, genes: GeneIndex) -> Iterator[pa.Table]:
+    """Rows of `variants` in pieces of about PIECE_BYTES, each ordered as the table wants it."""
+    pending: list[pa.Table] = []
+    for rows in parsed.variants or ():
+        pending.append(rows)
+        if sum(each.nbytes for each in pending) >= PIECE_BYTES:
+            yield _variant_table(parsed.dataset_id, pending, shard, genes)
+            pending = []
+    if pending:
+        yield _variant_table(parsed.dataset_id, pending, shard, genes)
+
+
+def _variant_table(
+    dataset_id: str, pieces: list[pa.Table], shard: int, genes: GeneIndex
+) -> pa.Table:
+    rows = pa.concat_tables(pieces)
+    names = rows["gene"].unique().to_pylist()
+    symbols, curies = genes.resolve(names, names)
+    at = pc.index_in(rows["gene"], pa.array(names, pa.string()))
+    columns = {
+        **{name: rows[name] for name in rows.column_names},
+        "dataset_id": pa.repeat(dataset_id, rows.num_rows),
+        "gene": pc.coalesce(pa.array(symbols, pa.string()).take(at), rows["gene"]),
+        "gene_curie": pa.array(curies, pa.string()).take(at),
+        "shard": pa.repeat(pa.scalar(shard, pa.int32()), rows.num_rows),
+    }
+    schema = VARIANTS.schema()
+    table = pa.table([columns[name] for name in schema.names], schema=schema)
+    return table.sort_by([(name, "ascending") for name in VARIANTS.sorted_by])
 
 
 def matrix_rows(dataset_id: str, matrix: Matrix, shard: int) -> Iterator[pa.Table]:

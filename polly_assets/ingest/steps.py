@@ -27,6 +27,7 @@ from polly_assets.ingest.normalize import (
     feature_rows,
     matrix_rows,
     sample_rows,
+    variant_rows,
 )
 from polly_assets.ingest.reading import datasets
 from polly_assets.removal import remove
@@ -36,6 +37,7 @@ from polly_assets.schema import (
     NORMALIZED_DATASETS,
     NORMALIZED_SAMPLES,
     RAW_OBJECTS,
+    VARIANTS,
 )
 from polly_assets.work import Work
 from polly_resources.errors import BadInput, PollyError, Transient
@@ -46,7 +48,7 @@ from polly_resources.tables.base import TableSpec
 FLUSH_BYTES = 128 * 1024 * 1024
 """Rows held in memory before they are committed."""
 
-_WRITE_ORDER = (MATRICES, FEATURES, NORMALIZED_SAMPLES, NORMALIZED_DATASETS)
+_WRITE_ORDER = (MATRICES, VARIANTS, FEATURES, NORMALIZED_SAMPLES, NORMALIZED_DATASETS)
 
 
 @dataclass(slots=True)
@@ -269,6 +271,7 @@ class _Sink:
         self._work, self._genes = work, genes
         self._rows: dict[str, list[pa.Table]] = {spec.name: [] for spec in _WRITE_ORDER}
         self._ids: list[str] = []
+        self._spilled: set[str] = set()
         self._bytes = 0
 
     def add(self, parsed: ParsedDataset, origin: Origin, seconds: float) -> None:
@@ -276,6 +279,12 @@ class _Sink:
         for matrix in parsed.matrices:
             for rows in matrix_rows(parsed.dataset_id, matrix, origin.shard):
                 self._keep(MATRICES, rows)
+        for rows in variant_rows(parsed, origin.shard, self._genes):
+            self._keep(VARIANTS, rows)
+            if self._bytes >= FLUSH_BYTES:
+                self._spill(parsed.dataset_id)
+        if parsed.dataset_id in self._spilled:
+            self._spill(parsed.dataset_id)
         self._keep(FEATURES, feature_rows(parsed, origin.shard, self._genes))
         self._keep(NORMALIZED_SAMPLES, sample_rows(parsed, origin.shard))
         seconds += time.perf_counter() - began
@@ -288,13 +297,27 @@ class _Sink:
         self._rows[spec.name].append(rows)
         self._bytes += rows.nbytes
 
+    def _spill(self, dataset_id: str) -> None:
+        """Commit the variants so far: those of this dataset are too many to hold."""
+        pieces = self._rows[VARIANTS.name]
+        if not pieces:
+            return
+        rows = pa.concat_tables(pieces)
+        fresh = [i for i in (*self._ids, dataset_id) if i not in self._spilled]
+        self._work.tables.write(self._work.name(VARIANTS), VARIANTS, rows, replace=fresh)
+        self._spilled.update(fresh)
+        self._bytes -= rows.nbytes
+        pieces.clear()
+
     def flush(self) -> None:
         if not self._ids:
             return
         for spec in _WRITE_ORDER:
             pieces = self._rows[spec.name]
             rows = pa.concat_tables(pieces) if pieces else spec.schema().empty_table()
-            self._work.replace(spec, rows, self._ids)
+            done = self._spilled if spec is VARIANTS else ()
+            if ids := [i for i in self._ids if i not in done]:
+                self._work.replace(spec, rows, ids)
             pieces.clear()
         self._ids, self._bytes = [], 0
 

@@ -8,7 +8,7 @@ Keep out: storage, curation, and anything about one particular format.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import pyarrow as pa
 
 from polly_resources.errors import PollyError
 from polly_resources.records import Notice
@@ -111,6 +112,8 @@ class ParsedDataset:
     metadata: dataset-level key to string, number, bool, None, list or dict of these.
     `dataset_id` has only `[0-9A-Za-z_.-]`. `data_type` uses Polly's words
     ("Bulk transcriptomics", "Single cell", "Transcriptomics", ...) or "" if unknown.
+    variants: tables of `variants.SCHEMA` in file order, None where the format has none; a
+    fault of the file is raised by `read`, never while they are taken.
     """
 
     dataset_id: str
@@ -121,6 +124,7 @@ class ParsedDataset:
     matrices: tuple[Matrix, ...]
     data_type: str = ""
     notices: tuple[Notice, ...] = ()
+    variants: Iterable[pa.Table] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,7 @@ READERS: tuple[ReaderRow, ...] = (
         (".mtx", "barcodes.tsv", "features.tsv", "genes.tsv"),
     ),
     ReaderRow("tsv", f"{_HERE}.delimited:TsvReader", (".tab", ".tsv", ".txt")),
+    ReaderRow("vcf", f"{_HERE}.vcf:VcfReader", (".vcf",)),
 )
 
 

@@ -1,0 +1,127 @@
+"""Lines of a text file one after another, for formats whose files are larger than memory.
+
+Owns gunzipping, characters and line ends of a stream, with the limits of `packed`.
+Keep out: formats small enough to be read whole (`text`), and any grammar.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from polly_assets.ingest.formats.packed import GZIP_ERRORS, check_growth, gunzipped
+from polly_assets.ingest.formats.text import GZIP_MAGIC
+from polly_resources.errors import BadInput
+from polly_resources.records import Notice
+
+MAX_LINE = 256 * 1024 * 1024
+"""Characters of the longest line; a variant of a million samples has 50 million."""
+
+_BGZF = b"BC\x02\x00"
+_BGZF_AT = slice(12, 16)
+_BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+
+
+class Lines:
+    r"""The lines of a file, plain or gzipped, without their ends (`\n`, `\r\n` or `\r`).
+
+    Each line is UTF-8, or else Latin-1 with Notice `not_utf8` on the first such line.
+    `notices` and `whole` (whether the last line has an end) are complete once the last
+    line was taken.
+    """
+
+    def __init__(self, path: Path, name: str) -> None:
+        self._path, self._name = path, name
+        self.notices: list[Notice] = []
+        self.whole = True
+
+    def __iter__(self) -> Iterator[tuple[int, str]]:
+        """Each line with its number, from 1.
+
+        Raises BadInput `empty_file`, `corrupt_gzip`, `unpacks_too_large`, `line_too_long`
+        or `binary_content`.
+        """
+        number = 0
+        try:
+            for number, line in self._lines():
+                yield number, line
+        except GZIP_ERRORS as error:
+            raise BadInput(
+                "corrupt_gzip",
+                f"the gzip stream is damaged or cut short ({error})",
+                file=self._name,
+                place=f"after line {number}",
+                hint="check it with `gzip -t` and transfer the file again",
+            ) from error
+        if not number:
+            raise BadInput(
+                "empty_file", "the file has no content", file=self._name, hint="upload it again"
+            )
+
+    def _lines(self) -> Iterator[tuple[int, str]]:
+        with ExitStack() as stack:
+            raw = stack.enter_context(self._path.open("rb"))
+            packed = raw.peek(16)[:16]
+            binary: io.BufferedIOBase = raw
+            if packed.startswith(GZIP_MAGIC):
+                self._check_end(packed)
+                binary = stack.enter_context(gunzipped(raw))
+            text = io.TextIOWrapper(cast(BinaryIO, binary), "utf-8", "surrogateescape")
+            size = number = 0
+            while line := text.readline(MAX_LINE):
+                number += 1
+                size += len(line)
+                if binary is not raw:
+                    check_growth(size, raw.tell(), self._name, f"line {number}")
+                yield number, self._clean(line, number)
+
+    def _clean(self, line: str, number: int) -> str:
+        if number == 1:
+            line = line.removeprefix("\ufeff")
+        if "\0" in line or len(line) >= MAX_LINE:
+            raise self._refused(line, number)
+        self.whole = line.endswith("\n")
+        line = line.removesuffix("\n")
+        if line.isascii():
+            return line
+        data = line.encode("utf-8", "surrogateescape")
+        try:
+            return data.decode()
+        except UnicodeDecodeError as error:
+            if not any(notice.code == "not_utf8" for notice in self.notices):
+                message = (
+                    f"{self._name} is not UTF-8 (byte 0x{data[error.start]:02x}); such lines were "
+                    "read as Latin-1, so check letters with accents"
+                )
+                self.notices.append(Notice("not_utf8", message, f"line {number}"))
+            return data.decode("latin-1")
+
+    def _refused(self, line: str, number: int) -> BadInput:
+        if (column := line.find("\0") + 1) == 0:
+            return BadInput(
+                "line_too_long",
+                f"the line has {len(line)} characters or more, expected fewer",
+                file=self._name,
+                place=f"line {number}",
+                hint="look for lost line ends",
+            )
+        return BadInput(
+            "binary_content",
+            "found a NUL byte, expected text",
+            file=self._name,
+            place=f"line {number}, character {column}",
+            hint="export the file as UTF-8 text",
+        )
+
+    def _check_end(self, packed: bytes) -> None:
+        """A file packed by bgzip ends in an empty block; without it, it was cut short."""
+        if packed[_BGZF_AT] != _BGZF:
+            return
+        with self._path.open("rb") as raw:
+            raw.seek(-min(len(_BGZF_END), self._path.stat().st_size), io.SEEK_END)
+            if raw.read() != _BGZF_END:
+                message = f"{self._name} lacks the last block of bgzip: lines may be lost"
+                self.notices.append(Notice("bgzip_cut_short", message))

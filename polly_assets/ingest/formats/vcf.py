@@ -1,0 +1,73 @@
+"""VCF, the Variant Call Format, versions 4.0 to 4.5, plain, gzipped or packed by bgzip.
+
+Owns making a dataset of a VCF file: its samples are those of the header, its rows go to
+`variants`, one for each record, ALT allele and sample. A record with reference calls has rows
+too, as "not mutated" is not "not looked at". Keep out: the grammar (`vcf_header`,
+`vcf_record`, `vcf_genotype`).
+
+Format: https://samtools.github.io/hts-specs/.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import polars as pl
+
+from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Reader, Source
+from polly_assets.ingest.formats.lines import Lines
+from polly_assets.ingest.formats.sidecars import describe, read_sidecars
+from polly_assets.ingest.formats.tally import Tally
+from polly_assets.ingest.formats.variants import MUTATIONS, Variants
+from polly_assets.ingest.formats.vcf_header import read_header
+from polly_assets.ingest.formats.vcf_record import Records
+from polly_resources.records import Notice
+
+
+class VcfReader(Reader):
+    """Reads VCF 4.0 to 4.5 with or without samples, and its JSON, CSV and TSV sidecars."""
+
+    name = "vcf"
+    suffixes = (".vcf",)
+
+    def sniff(self, name: str, head: bytes) -> bool:
+        """By suffix, unless the content is binary, or by the line of the version."""
+        text = head.removeprefix(b"\xef\xbb\xbf")
+        named = name.removesuffix(".gz").endswith(self.suffixes)
+        return (named and b"\0" not in text) or text.startswith(b"##fileformat=VCF")
+
+    def read(self, source: Source) -> Iterator[ParsedDataset | FailedDataset]:
+        """The one dataset of the file."""
+        yield _read(source)
+
+
+def _read(source: Source) -> ParsedDataset:
+    file = source.name
+    lines, tally = Lines(source.path, file), Tally()
+    numbered = iter(lines)
+    header = read_header(numbered, file, tally)
+    records, variants = Records(header, file, tally), Variants()
+    for number, line in numbered:
+        if line and not line.isspace():
+            for row in records.rows(line, number):
+                variants.append(row)
+    if not lines.whole:
+        message = f"{file} does not end with a line end: the last line may have been cut short"
+        tally.note("no_final_line_end", message)
+    if not variants.rows:
+        tally.note("no_variants", f"{file} has a header and no records")
+    samples = pl.DataFrame({"sample_id": header.samples}, schema={"sample_id": pl.String})
+    features = pl.DataFrame(schema={"feature_id": pl.String})
+    described = describe(source, samples, features, read_sidecars(source))
+    sites = () if header.samples else (Notice("no_samples", f"{file} lists sites, no samples"),)
+    return ParsedDataset(
+        dataset_id=described.dataset_id,
+        format="vcf",
+        metadata={**header.metadata, **described.metadata},
+        samples=described.samples,
+        features=described.features,
+        matrices=(),
+        data_type=described.data_type or MUTATIONS,
+        notices=(*lines.notices, *tally.notices(), *sites, *described.notices),
+        variants=variants.done(),
+    )
