@@ -28,6 +28,7 @@ _ROWS: tuple[tuple[str, str], ...] = (
     (r"^Not implemented Error", "not_supported"),
 )
 
+_OWN = re.compile(r"Could not convert string 'polly: (.*)' to INT32")
 _INTERNAL = re.compile(r"\btrino_(\w+)")
 
 
@@ -36,6 +37,8 @@ def translate(text: str, columns: Iterable[str]) -> PollyError:
     first = _INTERNAL.sub(r"\1", re.split(r"\n\s*(?:LINE \d|Candidate|Did you mean)", text)[0])
     kind, _, rest = first.partition(": ")
     message = " ".join((rest or kind).split())
+    if own := _OWN.search(message):
+        message = own[1]
     if text.startswith("IO Error"):
         return Unavailable(
             "files_gone", f"a data file could not be read: {message}", hint="run the query again"

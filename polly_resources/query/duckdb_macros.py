@@ -11,6 +11,9 @@ _SMALL = 256
 """Up to this length a list is made distinct in order of appearance; beyond, by hashing."""
 
 _DEFINITIONS = (
+    # An error for the rows that it is asked for. DuckDB's `error` makes an expression volatile,
+    # so that no filter passes it and no window can be ordered by it.
+    "trino_fail(m) AS CAST('polly: ' || m AS INTEGER)",
     # Lists. NULL where an argument is NULL; a NULL element is an unknown value.
     "arrays_overlap(a, b) AS CASE WHEN a IS NULL OR b IS NULL THEN NULL"
     " WHEN list_has_any(a, b) THEN true"
@@ -28,29 +31,31 @@ _DEFINITIONS = (
     " ELSE list_distinct(a) END",
     "array_union(a, b) AS CASE WHEN a IS NULL OR b IS NULL THEN NULL"
     " ELSE trino_distinct(list_concat(a, b)) END",
-    "trino_intersect(a, b) AS list_filter(trino_distinct(a), lambda e:"
-    " CASE WHEN b IS NULL THEN NULL ELSE list_position(b, e) IS NOT NULL END)",
-    "trino_except(a, b) AS list_filter(trino_distinct(a), lambda e: list_position(b, e) IS NULL)",
+    "trino_intersect(a, b) AS CASE WHEN b IS NOT NULL"
+    " THEN list_filter(trino_distinct(a), lambda e: list_position(b, e) IS NOT NULL) END",
+    "trino_except(a, b) AS CASE WHEN b IS NOT NULL"
+    " THEN list_filter(trino_distinct(a), lambda e: list_position(b, e) IS NULL) END",
     "trino_remove(a, x) AS CASE WHEN x IS NOT NULL"
     " THEN list_filter(a, lambda e: e IS DISTINCT FROM x) END",
     "trino_element(a, i) AS CASE WHEN i BETWEEN 1 AND len(a) THEN list_extract(a, i)"
     " WHEN a IS NULL OR i IS NULL THEN NULL"
-    " ELSE error('the array has no element ' || i || ', but ' || len(a) || ' elements') END",
+    " ELSE list_extract(a, trino_fail('the array has no element ' || i)) END",
     "trino_entry(m, k) AS CASE WHEN map_contains(m, k) THEN map_extract_value(m, k)"
-    " WHEN m IS NULL OR k IS NULL THEN NULL ELSE error('the map has no key ' || k) END",
+    " WHEN m IS NULL OR k IS NULL THEN NULL"
+    " ELSE list_extract(map_values(m), trino_fail('the map has no key ' || k)) END",
     "trino_position(a, x) AS CASE WHEN a IS NULL OR x IS NULL THEN NULL"
     " ELSE CAST(coalesce(list_position(a, x), 0) AS BIGINT) END",
     "trino_array_max(a) AS CASE WHEN list_count(a) < len(a) THEN NULL ELSE list_max(a) END",
     "trino_array_min(a) AS CASE WHEN list_count(a) < len(a) THEN NULL ELSE list_min(a) END",
     "trino_slice(a, s, n) AS CASE"
-    " WHEN n < 0 THEN error('the length of a slice is negative')"
+    " WHEN n < 0 THEN array_slice(a, 1, trino_fail('the length of a slice is negative'))"
     " WHEN s > 0 THEN array_slice(a, s, s + n - 1)"
     " WHEN s < 0 AND -s <= len(a) THEN array_slice(a, len(a) + s + 1, len(a) + s + n)"
     " WHEN s < 0 THEN array_slice(a, 1, 0)"
-    " ELSE error('SQL array indices start at 1') END",
+    " WHEN s = 0 THEN array_slice(a, 1, trino_fail('SQL array indices start at 1')) END",
     "trim_array(a, n) AS CASE WHEN n BETWEEN 0 AND len(a) THEN array_slice(a, 1, len(a) - n)"
     " WHEN a IS NULL OR n IS NULL THEN NULL"
-    " ELSE error('the array has no ' || n || ' elements to remove') END",
+    " ELSE array_slice(a, 1, trino_fail('the array has no ' || n || ' elements')) END",
     "trino_repeat(x, n) AS list_transform(range(n), lambda i: x)",
     "trino_sequence(a, b) AS CASE WHEN a <= b THEN generate_series(a, b)"
     " ELSE generate_series(a, b, -1) END",
@@ -62,7 +67,8 @@ _DEFINITIONS = (
     "trino_substr(s, i) AS CASE WHEN i = 0 OR -i > length(s) THEN '' ELSE substring(s, i) END,"
     " (s, i, n) AS CASE WHEN i = 0 OR -i > length(s) OR n <= 0 THEN ''"
     " ELSE substring(s, i, n) END",
-    "trino_split(s, d, n) AS CASE WHEN n <= 0 THEN error('the limit of SPLIT must be positive')"
+    "trino_split(s, d, n) AS CASE WHEN n <= 0"
+    " THEN array_slice([''], 1, trino_fail('the limit of SPLIT is not positive'))"
     " WHEN len(str_split(s, d)) <= n THEN str_split(s, d)"
     " ELSE list_append(array_slice(str_split(s, d), 1, n - 1),"
     " array_to_string(array_slice(str_split(s, d), n, len(str_split(s, d))), d)) END",
@@ -88,7 +94,7 @@ _DEFINITIONS = (
     " ELSE CAST(floor(n * (x - lo)::DOUBLE / (hi - lo)) AS BIGINT) + 1 END"
     " ELSE CASE WHEN x > lo THEN 0 WHEN x < hi THEN n + 1"
     " ELSE CAST(ceil(n * (lo - x)::DOUBLE / (lo - hi)) AS BIGINT) END END",
-    "trino_quotient(a, b) AS CASE WHEN b = 0 THEN error('Division by zero') ELSE a / b END",
+    "trino_quotient(a, b) AS CASE WHEN b = 0 THEN trino_fail('Division by zero') ELSE a / b END",
     # A number as text: its shortest digits, one before the point, and an exponent.
     "trino_scientific(n, digits, exponent) AS n || digits[1] || '.'"
     " || CASE WHEN length(digits) > 1 THEN substring(digits, 2) ELSE '0' END || 'E' || exponent",

@@ -97,6 +97,12 @@ def no_nan(node: exp.Expr, shapes: Shapes) -> exp.Expr:
     return call("nullif", node.copy(), exp.cast(exp.Literal.string("nan"), exp.DType.DOUBLE))
 
 
+def count_if(node: exp.Expr, shapes: Shapes) -> exp.Expr:
+    """COUNT_IF of nothing is 0, where DuckDB has NULL."""
+    one = exp.If(this=node.this, true=exp.Literal.number(1))
+    return exp.Count(this=exp.Case(ifs=[one]))
+
+
 def quantile(node: exp.Expr, shapes: Shapes) -> exp.Expr:
     """APPROX_PERCENTILE of integers is a BIGINT."""
     if shapes.of(node.this) == "integer":

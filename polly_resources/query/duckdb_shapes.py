@@ -45,7 +45,7 @@ _BY_CALL = dict.fromkeys(_LIST_CALLS.split(), "list")
 _BY_CALL |= dict.fromkeys(_MAP_CALLS.split(), "map")
 _BY_CALL |= dict.fromkeys(_TEXT_CALLS.split(), "text")
 _BY_CALL |= dict.fromkeys(["e", "infinity", "nan"], "float")
-_DATES = (exp.CurrentDate, exp.Date)
+_DATES = (exp.CurrentDate, exp.Date, exp.LastDay)
 _FLOATS = (exp.Avg, exp.Cbrt, exp.Corr, exp.Exp, exp.Ln, exp.Log, exp.Pow, exp.Sqrt, exp.Stddev)
 _TEXTS = (
     exp.Concat,
@@ -75,7 +75,32 @@ _BY_ARROW = (
     (pa.types.is_large_string, "text"),
     (pa.types.is_date, "date"),
 )
-_SAME = (exp.Abs, exp.Filter, exp.Max, exp.Min, exp.Neg, exp.Paren, exp.Sum, exp.Window)
+_SAME = (
+    exp.Abs,
+    exp.AnyValue,
+    exp.ArgMax,
+    exp.ArgMin,
+    exp.Ceil,
+    exp.Coalesce,
+    exp.Filter,
+    exp.FirstValue,
+    exp.Floor,
+    exp.Lag,
+    exp.LastValue,
+    exp.Lead,
+    exp.Max,
+    exp.Min,
+    exp.Neg,
+    exp.NthValue,
+    exp.Nullif,
+    exp.Paren,
+    exp.Round,
+    exp.Sum,
+    exp.Trunc,
+    exp.Try,
+    exp.Window,
+)
+"""What holds the same as its first argument."""
 _ARITHMETIC = (exp.Add, exp.Sub, exp.Mul, exp.Div)
 
 
@@ -102,8 +127,8 @@ class Shapes:
 
     def of(self, node: exp.Expr) -> str:
         """`list`, `map`, `date`, `float`, `integer`, `moment`, `text`; empty for others."""
-        if isinstance(node, _SAME):
-            return self.of(node.this)
+        if (inner := _inner(node)) is not None:
+            return self.of(inner)
         if isinstance(node, _ARITHMETIC):
             sides = {self.of(node.this), self.of(node.expression)}
             return "float" if "float" in sides else "integer" if sides == {"integer"} else ""
@@ -112,6 +137,14 @@ class Shapes:
         if isinstance(node, exp.Anonymous):
             return _BY_CALL.get(node.name.lower(), "")
         return _own_shape(node)
+
+
+def _inner(node: exp.Expr) -> exp.Expr | None:
+    """The part that holds the same as the whole."""
+    if isinstance(node, exp.Case):
+        node = node.args["ifs"][0]
+    found = node.args.get("true") if isinstance(node, exp.If) else None
+    return node.this if isinstance(node, _SAME) else found
 
 
 def _own_shape(node: exp.Expr) -> str:

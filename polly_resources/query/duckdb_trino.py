@@ -296,6 +296,7 @@ _RULES: dict[type[exp.Expr], Rule] = {
     exp.Bracket: _subscript,
     exp.Cast: cast,
     exp.Ceil: numbers.whole,
+    exp.CountIf: numbers.count_if,
     exp.Corr: numbers.no_nan,
     exp.Date: date,
     exp.DateAdd: _keep_date,
