@@ -4,7 +4,7 @@ Owns the way from such a file to datasets `GSE_GPL`; nearly always the file is o
 platform, else it is split by `!Sample_platform_id`. Cells of `!Sample_` rows belong to
 samples by position, the table's columns by accession. Names of metadata are those of the
 SOFT reader (`geo_common`), so both give equal sample metadata.
-Keep out: reading the table (`geo_table`).
+Keep out: reading the table (`geo_table`), and files beside it (`geo_supplement`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,21 @@ import numpy.typing as npt
 import polars as pl
 
 from polly_assets.ingest.formats import geo_common as common
-from polly_assets.ingest.formats.base import DenseMatrix, ParsedDataset, Reader, Source
+from polly_assets.ingest.formats.base import (
+    DenseMatrix,
+    FailedDataset,
+    ParsedDataset,
+    Reader,
+    Source,
+)
+from polly_assets.ingest.formats.geo_supplement import (
+    Match,
+    apart,
+    joined,
+    match,
+    part_of,
+    read_supplements,
+)
 from polly_assets.ingest.formats.geo_table import GeoText, Table, cells, table_end
 from polly_assets.ingest.formats.text import base_name, read_bytes, utf8_lines
 from polly_resources.errors import BadInput
@@ -28,8 +42,8 @@ from polly_resources.records import Notice
 _ATTRIBUTE = re.compile(rb"^!(?:Series|Sample)_[^\t\n=]*\t", re.M | re.I)
 _BEGIN = re.compile(rb"^!series_matrix_table_begin[ \t]*\n", re.M | re.I)
 _NO_MATRIX = (
-    "the table is empty, as for sequencing: the counts come as a supplementary file, see "
-    "supplementary_file"
+    "the table is empty, as for sequencing: the counts come as a supplementary file (see "
+    "supplementary_file); put it beside this one"
 )
 
 
@@ -52,8 +66,8 @@ class SeriesMatrixReader(Reader):
         """Whether the head has tab-separated `!Series_` or `!Sample_` rows, or the table."""
         return bool(_ATTRIBUTE.search(head) or _BEGIN.search(head))
 
-    def read(self, source: Source) -> Iterator[ParsedDataset]:
-        """The datasets of a series matrix, one per platform.
+    def read(self, source: Source) -> Iterator[ParsedDataset | FailedDataset]:
+        """The datasets of a series matrix, one per platform, and of the files beside it.
 
         Raises BadInput `no_table`, `truncated_table`, `unexpected_line`, `ragged_row`,
         `no_samples`, `duplicate_sample`, `no_platform`, `samples_disagree` or a fault of the
@@ -69,15 +83,22 @@ class SeriesMatrixReader(Reader):
                 file=source.name,
                 hint="the file was cut short: download it again",
             )
+        notices += common.unused_sidecars(source)
         header = _header(text, data[: begin.start()])
         table = _table(text, begin.end())
         features, values = _matrix(table, header.ids)
         platforms = [_platform(text, i, r) for i, r in zip(header.ids, header.samples, strict=True)]
+        parts: list[tuple[_Part, ParsedDataset]] = []
         for platform in dict.fromkeys(platforms):
             chosen = [i for i, found in enumerate(platforms) if found == platform]
             part = _Part(platform, chosen, len(set(platforms)) > 1)
             found = _dataset(header, part, features, values, source.name)
-            yield replace(found, notices=notices + found.notices)
+            parts.append((part, replace(found, notices=notices + found.notices)))
+        if features.is_empty():
+            yield from _supplemented(header, parts, source)
+        else:
+            yield from (found for _, found in parts)
+            yield from (found for _, found in read_supplements(source))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +108,36 @@ class _Part:
     platform: str
     samples: Sequence[int]
     split: bool
+
+
+def _supplemented(
+    header: _Header, parts: Sequence[tuple[_Part, ParsedDataset]], source: Source
+) -> Iterator[ParsedDataset | FailedDataset]:
+    """The datasets of a series without values of its own, with those of files beside it.
+
+    One file that fits is the matrix of `GSE_GPL`; several are datasets of their own, named
+    after their files. What does not fit stands apart, and the series keeps its metadata.
+    """
+    series = header.series.get("geo_accession", [""])[0]
+    fitting: list[tuple[ParsedDataset, Match, str]] = []
+    for file, found in read_supplements(source):
+        if isinstance(found, FailedDataset):
+            yield found
+            continue
+        columns = found.samples["sample_id"].to_list()
+        matched = match(columns, header.ids, header.samples)
+        if matched is None:
+            yield apart(found, series or source.name)
+        else:
+            fitting.append((found, matched, file))
+    for part, dataset in parts:
+        held = [f for f in fitting if set(f[1].samples.values()) & set(part.samples)]
+        for counts, matched, file in held:
+            whole = joined(dataset, counts, matched, part.samples, file)
+            own = part_of(dataset.dataset_id, series, file) if len(held) > 1 else whole.dataset_id
+            yield replace(whole, dataset_id=own)
+        if not held:
+            yield dataset
 
 
 def _header(text: GeoText, block: bytes) -> _Header:
@@ -156,7 +207,7 @@ def _table(text: GeoText, start: int) -> Table:
 def _matrix(table: Table, ids: Sequence[str]) -> tuple[pl.Series, npt.NDArray[np.float64]]:
     """Feature ids, and values with one column per sample in the order of `ids`."""
     header = table.header
-    if not header and not table.row_count:
+    if len(header) <= 1 and not table.row_count:
         return pl.Series("feature_id", [], pl.String), np.empty((0, len(ids)))
     places = {name: i for i, name in enumerate(header) if i}
     if sorted(header[1:]) != sorted(ids):

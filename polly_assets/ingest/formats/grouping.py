@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from polly_assets.ingest.formats.geo_files import accession_of, geo_members
 from polly_assets.ingest.formats.tenx_names import member, shorter
 from polly_assets.ingest.formats.text import base_name
 from polly_assets.ingest.formats.triples import DESCRIBES_PLAIN, Place, Triples, find_triples
@@ -20,7 +21,7 @@ _GEO = re.compile(r"(_series_matrix|_family)\.txt$")
 _MARKED = re.compile(r"(?P<base>.+)[_.](?P<mark>metadata|samples)\.(?P<key>csv|tsv)$")
 _NEVER_DATA = re.compile(r"thumbs\.db$|manifest\.csv(\.gz)?$|readme|license|.*\.md$")
 _SIDECAR_ONLY = ("json", "cls")
-_MATRIX_ORDER = ("mtx", "gct", "gctx", "txt", "tab", "tsv", "csv")
+_MATRIX_ORDER = ("mtx", "h5", "hdf5", "gct", "gctx", "txt", "tab", "tsv", "csv")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +46,10 @@ def group_sources(names: Sequence[str]) -> list[SourceGroup]:
     Hidden files and folders, `Thumbs.db`, `manifest.csv`, READMEs, licences and Markdown are
     left out.
 
-    A MatrixMarket matrix comes before all others, and has its barcodes and features beside it
-    (see `find_triples`); its base is its prefix. The one without prefix of a folder may be
-    described by `metadata.csv`, `samples.csv` or `metadata.json`.
+    A MatrixMarket matrix and 10x HDF5 come before all others. The former has its barcodes and
+    features beside it (see `find_triples`); its base is its prefix. The one without prefix of a
+    folder may be described by `metadata.csv`, `samples.csv` or `metadata.json`.
+    What belongs to a GEO series is told by `geo_members`.
     """
     kept = [name for name in sorted(set(names)) if _may_be_data(name)]
     triples = find_triples(kept)
@@ -62,7 +64,19 @@ def group_sources(names: Sequence[str]) -> list[SourceGroup]:
         for group in _pair(files, marked.get(place, [])):
             beside = {**group.sidecars, **triples.members.get(group.main, {})}
             groups.append(SourceGroup(group.main, beside))
-    return sorted(groups, key=lambda group: group.main)
+    return sorted(_with_geo(groups), key=lambda group: group.main)
+
+
+def _with_geo(groups: Sequence[SourceGroup]) -> list[SourceGroup]:
+    """The groups, with those that are one file of a GEO series put to it."""
+    bare = [group.main for group in groups if not group.sidecars]
+    members = geo_members([group.main for group in groups], bare)
+    used = {name for beside in members.values() for name in beside.values()}
+    return [
+        SourceGroup(group.main, {**group.sidecars, **members.get(group.main, {})})
+        for group in groups
+        if group.main not in used
+    ]
 
 
 def _may_be_data(name: str) -> bool:
@@ -96,6 +110,9 @@ def beginnings_of(name: str) -> set[str]:
     if found := member(last):
         first = [*shorter(found.prefix)][-2:][0]
         return {last[: len(first)], "barcodes", "features", "genes", "matrix"} if first else {""}
+    accession = accession_of(plain(last))
+    if accession is not None:
+        return {last[: len(accession)]}
     base = base_name(name)
     marked = _MARKED.fullmatch(plain(last))
     base = base[: -len(marked["mark"]) - 1] if marked else base

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from polly_assets.ingest.formats.base import Reader
+from polly_assets.ingest.formats.geo_files import is_table
 from polly_assets.ingest.formats.grouping import describes_only, plain
 from polly_resources.errors import BadInput
 
@@ -57,9 +58,16 @@ def reader_for(name: str, head: bytes) -> Reader:
     """The reader of a file, by its name and first bytes (see `text.head`).
 
     Formats whose ending fits are asked first, then all others. Raises BadInput
-    `sidecar_without_data` or `unknown_format`.
+    `sidecar_without_data`, `table_without_family` or `unknown_format`.
     """
     lower = plain(name)
+    if is_table(lower):
+        raise BadInput(
+            "table_without_family",
+            "the file is a table of a MINiML family that is not in its folder",
+            file=name,
+            hint="put GSE1_family.xml and all tables of its archive into one folder",
+        )
     if describes_only(lower):
         raise BadInput(
             "sidecar_without_data",
