@@ -75,17 +75,17 @@ def line_blocks(path: Path, name: str, size: int = 16 * 1024**2) -> Iterator[byt
     `corrupt_gzip`, `unpacks_too_large` or `line_too_long`.
     """
     data = b""
-    wanted = size
-    pieces = _pieces(path, name, size)
-    for position, piece in enumerate(pieces):
-        data += piece if position else piece.removeprefix(_UTF8_BOM)
-        if len(data) < wanted:
+    waiting: list[bytes] = []
+    for position, piece in enumerate(_pieces(path, name, size)):
+        waiting.append(piece if position else piece.removeprefix(_UTF8_BOM))
+        if sum(map(len, waiting)) < size:
             continue
+        data += b"".join(waiting)
+        waiting.clear()
         kept = len(data) - data.endswith(b"\r")  # a CR-LF may be cut in two
         whole = unified(data[:kept])
         end = whole.rfind(b"\n") + 1
         data = whole[end:] + data[kept:]
-        wanted = size + len(data)
         if end:
             yield whole[:end]
         elif len(data) > MAX_LINE_BYTES:
@@ -95,6 +95,7 @@ def line_blocks(path: Path, name: str, size: int = 16 * 1024**2) -> Iterator[byt
                 file=name,
                 hint="check that the file is what its name says",
             )
+    data += b"".join(waiting)
     if data:
         yield unified(data).removesuffix(b"\n") + b"\n"
 

@@ -46,7 +46,7 @@ class Triples:
 
     def also(self) -> dict[Place, Place]:
         """Places whose files describe a triple of another place, such as `x_matrix` of `x`."""
-        found = {}
+        found: dict[Place, Place] = {}
         for folder, prefix in self.places.values():
             if prefix:
                 found |= {(folder, f"{prefix}{mark}matrix"): (folder, prefix) for mark in "._-"}
@@ -72,7 +72,7 @@ def find_triples(names: Sequence[str]) -> Triples:
             matrices[folder, found.prefix].append(name)
         else:  # of several, the first: features before genes, plain before gzipped
             parts.setdefault((folder, found.role, found.prefix), name)
-    members = {}
+    members: dict[str, Mapping[str, str]] = {}
     for place, mains in matrices.items():
         beside = _members(place, matrices, parts)
         members |= dict.fromkeys(mains, beside)

@@ -1,0 +1,333 @@
+r"""MatrixMarket, the text exchange format of sparse matrices, read in blocks of lines.
+
+Owns the grammar: banner, comments, size line, entries; and the finding of the one line that
+breaks it. Blanks may be repeated, lines may be empty.
+Keep out: what rows and columns are (`tenx_mtx`).
+
+Format: https://math.nist.gov/MatrixMarket/formats.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from typing import Any, Never, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from polly_assets.ingest.formats.tenx import narrowed
+from polly_assets.ingest.formats.text import line_blocks
+from polly_resources.errors import BadInput
+
+LAYOUTS = ("coordinate", "array")
+KINDS = {
+    "integer": "int32",
+    "unsigned-integer": "int32",
+    "real": "float64",
+    "double": "float64",
+    "pattern": "int32",
+}
+"""The words for numbers, and the types that these have if nothing demands a wider one."""
+
+SYMMETRIES = ("general", "symmetric", "skew-symmetric")
+
+_BANNER = "%%MatrixMarket matrix coordinate integer general"
+_WHOLE = re.compile(r"[+-]?\d+")
+_NUMBER = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|inf|infinity|nan)", re.I)
+_LIMIT = 2**31 - 1
+
+Places: TypeAlias = npt.NDArray[np.int32]
+Entries: TypeAlias = tuple[Places, Places, npt.NDArray[Any]]
+"""Rows from 0, columns from 0, values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What stands before the entries. `entries` are the lines that follow, by the size line."""
+
+    layout: str
+    kind: str
+    symmetry: str
+    rows: int
+    columns: int
+    entries: int
+    comments: tuple[str, ...]
+    lines: int
+
+    @property
+    def width(self) -> int:
+        """Numbers of an entry's line."""
+        return (2 if self.layout == "coordinate" else 0) + (self.kind != "pattern")
+
+    @property
+    def whole(self) -> bool:
+        """Whether values are whole numbers."""
+        return KINDS[self.kind] == "int32"
+
+
+@dataclass(slots=True)
+class MatrixMarket:
+    """An open file: its header, and its entries still unread."""
+
+    header: Header
+    file: str
+    _blocks: Iterator[bytes]
+    _line: int = field(init=False)
+    _found: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        self._line = self.header.lines
+
+    def entries(self) -> Iterator[Entries]:
+        """The entries of a coordinate file in portions, mirrored where it is symmetric.
+
+        Raises BadInput `ragged_row`, `not_a_number`, `index_out_of_range` or
+        `entry_count_mismatch` at the line.
+        """
+        for table in self._tables():
+            rows, columns = (table[:, i].to_numpy() - np.int32(1) for i in (0, 1))
+            if self.header.kind == "pattern":
+                values = np.ones(len(rows), np.int32)
+            else:
+                values = narrowed(table[:, 2].to_numpy())
+            yield _mirrored(rows, columns, values, self.header.symmetry)
+
+    def dense(self) -> npt.NDArray[Any]:
+        """The matrix of an array file, rows x columns. Raises BadInput as `entries` does."""
+        kind = np.int64 if self.header.whole else np.float64
+        parts = [table[:, 0].to_numpy() for table in self._tables()]
+        values = narrowed(np.concatenate([np.zeros(0, kind), *parts]))
+        header = self.header
+        if header.symmetry == "general":
+            return values.reshape((header.rows, header.columns), order="F")
+        matrix = np.zeros((header.rows, header.rows), values.dtype)
+        skew = header.symmetry == "skew-symmetric"
+        columns, rows = np.triu_indices(header.rows, k=int(skew))  # the lower part, by column
+        matrix[columns, rows] = -values if skew else values
+        matrix[rows, columns] = values
+        return matrix
+
+    def _tables(self) -> Iterator[pl.DataFrame]:
+        for block in self._blocks:
+            table = _parsed(block, self.header)
+            if table is None:
+                table = _parsed(_tidied(block), self.header)
+            if table is None or not self._is_sound(table):
+                table = self._walked(block)
+            self._found += table.height
+            self._line += block.count(b"\n")
+            if table.height:
+                yield table
+        if self._found < self.header.entries:
+            raise BadInput(
+                "entry_count_mismatch",
+                f"the file ends after {self._found} entries, expected {self.header.entries} "
+                "as the size line states",
+                file=self.file,
+                place=f"line {self._line}",
+                hint="the file may be cut short: transfer it again",
+            )
+
+    def _is_sound(self, table: pl.DataFrame) -> bool:
+        header = self.header
+        if self._found + table.height > header.entries:
+            return False
+        if header.layout == "array" or not table.height:
+            return True
+        places = [table[:, i].to_numpy() for i in (0, 1)]
+        limits = (header.rows, header.columns)
+        return all(p.min() >= 1 and p.max() <= n for p, n in zip(places, limits, strict=True))
+
+    def _walked(self, block: bytes) -> pl.DataFrame:
+        """The block line by line: its table, or the error of the first line that is wrong."""
+        rows: list[list[int | float]] = []
+        for line, raw in enumerate(block.split(b"\n"), self._line + 1):
+            if cells := raw.decode("latin-1").split():
+                rows.append(self._checked(cells, line, self._found + len(rows)))
+        schema = _schema(self.header)
+        return pl.DataFrame(rows, schema=schema, orient="row")
+
+    def _checked(self, cells: list[str], line: int, before: int) -> list[int | float]:
+        header = self.header
+        if len(cells) != header.width:
+            self._refuse(
+                "ragged_row",
+                f"found {len(cells)} words, expected {header.width} ({_described(header)})",
+                line,
+                "look for a lost line end, or for a wrong word in the first line",
+            )
+        if before >= header.entries:
+            self._refuse(
+                "entry_count_mismatch",
+                f"found a further entry after the {header.entries} that the size line states",
+                line,
+                "correct the size line, or remove what was added",
+            )
+        places = header.width - (header.kind != "pattern")
+        numbers: list[int | float] = [
+            self._place(cell, limit, line, column)
+            for column, (cell, limit) in enumerate(
+                zip(cells[:places], (header.rows, header.columns), strict=False), 1
+            )
+        ]
+        return numbers + [self._value(cell, line, places + 1) for cell in cells[places:]]
+
+    def _place(self, cell: str, limit: int, line: int, column: int) -> int:
+        name = ("row", "column")[column - 1]
+        if not _WHOLE.fullmatch(cell):
+            self._refuse(
+                "not_a_number",
+                f"found {cell[:60]!r} for the {name}, expected a whole number",
+                line,
+                "an entry is: row, column, value",
+                column,
+            )
+        if not 1 <= int(cell[:12]) <= limit:
+            self._refuse(
+                "index_out_of_range",
+                f"found {name} {cell[:60]}, expected 1 to {limit}",
+                line,
+                "rows and columns are counted from 1",
+                column,
+            )
+        return int(cell)
+
+    def _value(self, cell: str, line: int, column: int) -> int | float:
+        whole = self.header.whole
+        sound = (_WHOLE if whole else _NUMBER).fullmatch(cell)
+        if not sound or (whole and (len(cell) > 20 or not -(2**63) <= int(cell) < 2**63)):
+            self._refuse(
+                "not_a_number",
+                f"found the value {cell[:60]!r}, expected "
+                f"{'a whole number of at most 64 bits' if whole else 'a number'}",
+                line,
+                "correct the value; where values have decimals, the first line says `real`",
+                column,
+            )
+        return int(cell) if whole else float(cell)
+
+    def _refuse(self, code: str, found: str, line: int, hint: str, column: int = 0) -> Never:
+        place = f"line {line}, column {column}" if column else f"line {line}"
+        raise BadInput(code, found, file=self.file, place=place, hint=hint)
+
+
+def open_matrix_market(path: Path, name: str) -> MatrixMarket:
+    """Read a file up to its size line.
+
+    Raises BadInput `empty_file`, `bad_header`, `unsupported_matrix`, `dimension_mismatch`.
+    """
+    blocks = line_blocks(path, name)
+    first = next(blocks, b"")
+    if not first.strip():
+        raise BadInput("empty_file", "the file has no content", file=name, hint="upload it again")
+    layout, kind, symmetry = _banner(first[: first.find(b"\n")], name)
+    comments: list[str] = []
+    start = first.find(b"\n") + 1
+    line = 2
+    while start < len(first):
+        end = first.find(b"\n", start)
+        text = first[start:end].decode("utf-8", "replace").strip()
+        start = end + 1
+        if text.startswith("%"):
+            comments.append(text.lstrip("%").strip())
+        elif text:
+            sizes = _sizes(text, layout, symmetry, line, name)
+            header = Header(layout, kind, symmetry, *sizes, tuple(filter(None, comments)), line)
+            return MatrixMarket(header, name, chain([first[start:]], blocks))
+        line += 1
+    raise _bad_header("no size line", "rows, columns and entries", line, name)
+
+
+def _banner(line: bytes, file: str) -> tuple[str, str, str]:
+    words = line[:200].decode("latin-1").lower().split()
+    if len(words) != len(_BANNER.split()) or words[:2] != ["%%matrixmarket", "matrix"]:
+        raise _bad_header(repr(line[:60].decode("latin-1")), repr(_BANNER), 1, file)
+    for word, known in zip(words[2:], (LAYOUTS, tuple(KINDS), SYMMETRIES), strict=True):
+        if word not in known:
+            raise BadInput(
+                "unsupported_matrix",
+                f"found {word!r} in the first line, expected {', '.join(known)}",
+                file=file,
+                place=f"line 1, column {words.index(word) + 1}",
+                hint="write the matrix with real numbers or integers",
+            )
+    layout, kind, symmetry = words[2:]
+    if (layout, kind) == ("array", "pattern"):
+        raise _bad_header("an array of a pattern", "values in an array", 1, file)
+    return layout, kind, symmetry
+
+
+def _bad_header(found: str, expected: str, line: int, file: str) -> BadInput:
+    return BadInput(
+        "bad_header",
+        f"found {found}, expected {expected}",
+        file=file,
+        place=f"line {line}",
+        hint="a MatrixMarket file has a first line, comments after %, and a line of sizes",
+    )
+
+
+def _sizes(text: str, layout: str, symmetry: str, line: int, file: str) -> tuple[int, int, int]:
+    """Rows, columns, and how many entries are to follow."""
+    words = text.split()
+    names = ("rows", "columns", "entries")[: 3 if layout == "coordinate" else 2]
+    if len(words) != len(names) or not all(w.isascii() and w.isdigit() for w in words):
+        raise _bad_header(repr(text[:60]), f"the numbers of {', '.join(names)}", line, file)
+    if any(len(word) > len(str(_LIMIT)) + 9 for word in words):
+        raise _bad_header(repr(text[:60]), f"numbers to {_LIMIT}", line, file)
+    rows, columns, *entries = map(int, words)
+    if max(rows, columns) > _LIMIT:
+        raise _bad_header(repr(text[:60]), f"at most {_LIMIT} rows and columns", line, file)
+    if symmetry != "general" and rows != columns:
+        raise _bad_header(f"{rows} rows and {columns} columns", f"a {symmetry} square", line, file)
+    if entries:
+        return rows, columns, entries[0]
+    if symmetry == "general":
+        return rows, columns, rows * columns
+    return rows, columns, rows * (rows + (1 if symmetry == "symmetric" else -1)) // 2
+
+
+def _described(header: Header) -> str:
+    words = ["row", "column"] if header.layout == "coordinate" else []
+    return ", ".join([*words, *([] if header.kind == "pattern" else ["value"])])
+
+
+def _schema(header: Header) -> dict[str, Any]:
+    value = pl.Int64 if header.whole else pl.Float64
+    kinds = [pl.Int32, pl.Int32, value] if header.layout == "coordinate" else [value]
+    return {f"c{i}": kind for i, kind in enumerate(kinds[: header.width])}
+
+
+def _parsed(block: bytes, header: Header) -> pl.DataFrame | None:
+    """The entries of a block; None where a line is not as the common ones are."""
+    schema = _schema(header)
+    if block.isspace() or not block:
+        return pl.DataFrame(schema=schema)
+    try:
+        table = pl.read_csv(block, has_header=False, separator=" ", schema=schema, quote_char=None)
+    except pl.exceptions.PolarsError:
+        return None
+    return None if any(column.null_count() for column in table.iter_columns()) else table
+
+
+def _tidied(block: bytes) -> bytes:
+    """Lines without outer and repeated blanks, and none empty."""
+    block = re.sub(rb"[ \t]+", b" ", block)
+    return re.sub(rb" ?\n[ \n]*", b"\n", block).lstrip()
+
+
+def _mirrored(rows: Places, columns: Places, values: npt.NDArray[Any], symmetry: str) -> Entries:
+    if symmetry == "general":
+        return rows, columns, values
+    off = rows != columns
+    more = -values[off] if symmetry == "skew-symmetric" else values[off]
+    return (
+        np.concatenate((rows, columns[off])),
+        np.concatenate((columns, rows[off])),
+        np.concatenate((values, more)),
+    )

@@ -1,0 +1,320 @@
+"""Reads 10x Cell Ranger's HDF5 matrices: version 3 (`/matrix`), and a group per genome before.
+
+Owns how the groups become datasets: one for version 3, whatever its genomes; one per genome
+of versions 1 and 2, called `<id>_<genome>` where there are several.
+Keep out: access to HDF5 (`h5ad_access`) and the merging of entries (`tenx`).
+
+Format: https://www.10xgenomics.com/support/software/cell-ranger/latest/analysis/outputs/cr-outputs-h5-matrices
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Reader, Source
+from polly_assets.ingest.formats.checks import check_features, check_many_samples
+from polly_assets.ingest.formats.h5ad_access import (
+    Findings,
+    attribute,
+    child,
+    is_hdf5,
+    keys,
+    opened,
+    plain_text,
+    read_array,
+)
+from polly_assets.ingest.formats.h5ad_frames import as_text, plain_series
+from polly_assets.ingest.formats.sidecars import Sidecar, describe, read_sidecars
+from polly_assets.ingest.formats.table import unique_names
+from polly_assets.ingest.formats.tenx import PORTION, Assembly, PortionedMatrix
+from polly_assets.ingest.formats.text import dataset_id_from_name, safe_id
+from polly_assets.schema import SINGLE_CELL
+from polly_resources.errors import BadInput
+
+_VERSION_3 = "matrix"
+_PARTS = ("barcodes", "data", "features", "genes", "indices", "indptr", "shape")
+_TAGS = "_all_tag_keys"
+_KEPT = ("float32", "float64", "int32", "int64")
+
+_KNOWN = {
+    "obs": "an AnnData file: name it .h5ad",
+    "0": "a GCTX file: name it .gctx",
+    "row_attrs": "a loom file: convert it to .h5ad",
+    "barcode_info": "molecule information: give the filtered_feature_bc_matrix.h5 of the run",
+    "assays": "a Seurat file: convert it to .h5ad",
+}
+"""What a root that is none of ours says the file is."""
+
+
+class TenxH5Reader(Reader):
+    """Reads `filtered_feature_bc_matrix.h5` and its relatives; X stays sparse."""
+
+    name = "tenx_h5"
+    suffixes = (".h5", ".hdf5")
+
+    def sniff(self, name: str, head: bytes) -> bool:
+        """HDF5 that is called `.h5`; other HDF5 formats share the signature."""
+        return name.removesuffix(".gz").endswith(self.suffixes) and is_hdf5(head)
+
+    def read(self, source: Source) -> Iterator[ParsedDataset | FailedDataset]:
+        """A dataset per matrix; where there are several, the faults of one fail it alone."""
+        with opened(source) as file:
+            found = _datasets(file, source)
+        yield from found
+
+
+def _datasets(file: h5py.File, source: Source) -> list[ParsedDataset | FailedDataset]:
+    groups = _groups(file)
+    own = [group.name for group in groups]
+    left = [plain_text(name) for name in keys(file) if f"/{name}" not in own]
+    sidecars = read_sidecars(source)
+    if len(groups) == 1:
+        return [_dataset(groups[0], source, sidecars, "", left)]
+    found: list[ParsedDataset | FailedDataset] = []
+    for group in groups:
+        genome = plain_text(group.name).strip("/")
+        try:
+            found.append(_dataset(group, source, sidecars, genome, left))
+        except BadInput as error:
+            error.file = error.file or source.name
+            found.append(FailedDataset(_named(_id(source, sidecars), genome), error))
+    return found
+
+
+def _groups(file: h5py.File) -> list[h5py.Group]:
+    """The groups that hold a matrix; BadInput `not_tenx` where there is none."""
+    names = keys(file)
+    nodes = {name: child(file, name) for name in names}
+    groups = {name: node for name, node in nodes.items() if isinstance(node, h5py.Group)}
+    if _VERSION_3 in groups:
+        return [groups[_VERSION_3]]
+    found = [group for group in groups.values() if {"barcodes", "genes"} <= set(keys(group))]
+    if found:
+        return found
+    known = next((what for name, what in _KNOWN.items() if name in names), "")
+    raise BadInput(
+        "not_tenx",
+        f"found {', '.join(map(plain_text, names[:10])) or 'nothing'}; expected the group "
+        "'matrix', or one with barcodes and genes per genome",
+        place="/",
+        hint=f"this seems to be {known}" if known else "see docs/formats.md for what can be read",
+    )
+
+
+def _dataset(
+    group: h5py.Group,
+    source: Source,
+    sidecars: Sequence[Sidecar],
+    genome: str,
+    left: Sequence[str],
+) -> ParsedDataset:
+    """One matrix; `genome` tells it from others of the file, `left` is what else is there."""
+    findings = Findings(not_loaded=list(left))
+    barcodes, features = _texts(group, findings)
+    place = f"{group.name}/barcodes"
+    check_many_samples(barcodes, lambda row: f"{place}[{row}]", source.name)
+    samples = pl.DataFrame({"sample_id": barcodes})
+    features, more = check_features(features)
+    matrix = _matrix(group, features.height, samples.height, findings)
+    described = describe(source, samples, features, sidecars)
+    if findings.not_loaded:
+        message = f"kept in the original file only: {', '.join(findings.not_loaded)}"
+        findings.note("not_loaded", message)
+    return ParsedDataset(
+        dataset_id=_named(described.dataset_id, genome),
+        format=TenxH5Reader.name,
+        metadata=_metadata(group) | dict(described.metadata),
+        samples=described.samples,
+        features=described.features,
+        matrices=(matrix,),
+        data_type=described.data_type or SINGLE_CELL,
+        notices=(*findings.notices, *more, *described.notices),
+    )
+
+
+def _named(dataset_id: str, genome: str) -> str:
+    return f"{dataset_id}_{safe_id(genome) or 'genome'}" if genome else dataset_id
+
+
+def _id(source: Source, sidecars: Sequence[Sidecar]) -> str:
+    given = next((sidecar.dataset_id for sidecar in sidecars if sidecar.dataset_id), "")
+    return given or dataset_id_from_name(source.name)
+
+
+def _metadata(group: h5py.Group) -> dict[str, Any]:
+    """The attributes of the file by name (chemistry, library ids, ...), and a lone genome."""
+    found = {}
+    file = group.file
+    for name in file.attrs:
+        value = attribute(file, name)
+        if isinstance(value, np.ndarray | np.generic):
+            value = value.tolist()
+        if isinstance(value, bool | int | float | str | list):
+            found[plain_text(name)] = value
+    old = group.name != f"/{_VERSION_3}"
+    return found | ({"genome": plain_text(group.name)[1:]} if old else {})
+
+
+def _texts(group: h5py.Group, findings: Findings) -> tuple[pl.Series, pl.DataFrame]:
+    """Barcodes, and the table of features; what is no column of it is noted as left."""
+    barcodes = as_text(_column(group, "barcodes", findings)).alias("sample_id")
+    inner = child(group, "features")
+    if isinstance(inner, h5py.Group):
+        key, others = "id", [name for name in keys(inner) if name not in ("id", _TAGS)]
+    else:
+        inner, key, others = group, "genes", [n for n in keys(group) if n not in _PARTS]
+    ids = _column(inner, key, findings)
+    columns = []
+    for name in others:
+        node = child(inner, name)
+        if isinstance(node, h5py.Dataset) and node.shape == (len(ids),):
+            columns.append((plain_text(name), _column(inner, name, findings)))
+        else:
+            findings.not_loaded.append(f"{inner.name[1:]}/{plain_text(name)}")
+    labels = unique_names([name for name, _ in columns], "feature_id")
+    table = dict(zip(labels, (column for _, column in columns), strict=True))
+    return barcodes, pl.DataFrame({"feature_id": as_text(ids)} | table)
+
+
+def _column(group: h5py.Group, name: str, findings: Findings) -> pl.Series:
+    dataset = _part(group, name)
+    values = read_array(dataset)
+    column = plain_series(values, dataset.dtype, dataset.name, findings)
+    if column is None:
+        found = f"found {dataset.dtype} of shape {dataset.shape}"
+        raise _bad_part(found, "a list of text or numbers", dataset.name)
+    return column
+
+
+def _part(group: h5py.Group, name: str) -> h5py.Dataset:
+    node = child(group, name)
+    where = f"{group.name}/{name}"
+    if node is None:
+        found = f"found {', '.join(map(plain_text, keys(group))) or 'nothing'}"
+        raise BadInput(
+            "missing_element",
+            f"{found}; expected {name!r}",
+            place=where,
+            hint="the file is incomplete: write it anew, or give Cell Ranger's own output",
+        )
+    if not isinstance(node, h5py.Dataset) or node.shape is None or len(node.shape) != 1:
+        raise _bad_part("found no list of values", "a list of values", where)
+    return node
+
+
+def _bad_part(found: str, expected: str, place: str) -> BadInput:
+    return BadInput(
+        "bad_sparse",
+        f"{found}; expected {expected}",
+        place=place,
+        hint="give Cell Ranger's own output, or write the file anew",
+    )
+
+
+def _mismatch(found: str, expected: str, place: str) -> BadInput:
+    return BadInput(
+        "shape_mismatch",
+        f"found {found}, expected {expected}",
+        place=place,
+        hint="the parts of the file are of different matrices; give Cell Ranger's own output",
+    )
+
+
+def _matrix(group: h5py.Group, features: int, samples: int, findings: Findings) -> PortionedMatrix:
+    shape = tuple(_whole(group, "shape").tolist())
+    if shape != (features, samples):
+        found = " x ".join(map(str, shape))
+        expected = f"{features} features x {samples} barcodes"
+        raise _mismatch(f"the shape {found}", expected, f"{group.name}/shape")
+    indptr = _whole(group, "indptr").astype(np.int64)
+    indices, data = _part(group, "indices"), _part(group, "data")
+    _check_offsets(indptr, samples, indices, data, group.name)
+    kind = _kind(data, findings)
+    assembly = Assembly(features, samples)
+    for start in range(0, len(data), PORTION):
+        stop = min(start + PORTION, len(data))
+        rows = _rows(indices, start, stop, features)
+        ends = np.clip(indptr, start, stop)
+        sizes = ends[1:] - ends[:-1]
+        columns = np.repeat(np.arange(samples, dtype=np.int32), sizes)
+        assembly.add(rows, columns, _values(data, start, stop, kind))
+    matrix, repeated = assembly.finish(kind)
+    if repeated:
+        message = f"{repeated} entries repeat a place; they were summed"
+        findings.note("duplicate_entries", message, group.name)
+    return matrix
+
+
+def _whole(group: h5py.Group, name: str) -> npt.NDArray[Any]:
+    dataset = _part(group, name)
+    if dataset.dtype.kind not in "iu":
+        raise _bad_part(f"found values of type {dataset.dtype}", "whole numbers", dataset.name)
+    return read_array(dataset)
+
+
+def _check_offsets(
+    indptr: npt.NDArray[np.int64],
+    samples: int,
+    indices: h5py.Dataset,
+    data: h5py.Dataset,
+    place: str,
+) -> None:
+    if len(indptr) != samples + 1:
+        expected = f"{samples + 1}, one for each barcode and the end"
+        raise _mismatch(f"{len(indptr)} offsets", expected, f"{place}/indptr")
+    if indptr[0] != 0 or np.any(indptr[1:] < indptr[:-1]):
+        found = "found offsets that do not ascend from 0"
+        raise _bad_part(found, "the place of each barcode's first entry", f"{place}/indptr")
+    for part in (indices, data):
+        if len(part) != indptr[-1]:
+            raise _mismatch(f"{len(part)} values", f"{indptr[-1]} as in indptr", part.name)
+
+
+def _kind(data: h5py.Dataset, findings: Findings) -> str:
+    """The type that values are stored as: their own, or the next wider one that is kept."""
+    found = data.dtype.newbyteorder("=")
+    if found.kind not in "biuf" or found.itemsize > 8 or found.names is not None:
+        raise BadInput(
+            "bad_values",
+            f"found values of type {found}, expected numbers of at most 64 bits",
+            place=data.name,
+            hint="store the matrix as int32 or float32",
+        )
+    if str(found) in _KEPT:
+        return str(found)
+    if found.kind == "f":
+        kind = "float32"
+    else:
+        kind = "int64" if found in (np.dtype("uint32"), np.dtype("uint64")) else "int32"
+    findings.note("type_widened", f"{found} values are stored as {kind}", data.name)
+    return kind
+
+
+def _rows(indices: h5py.Dataset, start: int, stop: int, features: int) -> npt.NDArray[np.int32]:
+    if indices.dtype.kind not in "iu":
+        raise _bad_part(f"found values of type {indices.dtype}", "whole numbers", indices.name)
+    rows = read_array(indices, start, stop)
+    wrong = np.flatnonzero((rows < 0) | (rows >= features))
+    if len(wrong):
+        at = int(wrong[0])
+        found = f"found feature {rows[at]}"
+        raise _bad_part(found, f"0 to {features - 1}", f"{indices.name}[{start + at}]")
+    return rows.astype(np.int32, copy=False)
+
+
+def _values(data: h5py.Dataset, start: int, stop: int, kind: str) -> npt.NDArray[Any]:
+    values = read_array(data, start, stop)
+    if values.dtype == np.uint64 and len(values) and values.max() > np.iinfo(np.int64).max:
+        raise BadInput(
+            "bad_values",
+            f"found {values.max()}, expected at most {np.iinfo(np.int64).max}",
+            place=data.name,
+            hint="store the matrix as float64",
+        )
+    return values.astype(kind, copy=False)
