@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from typing import TypeVar
 
@@ -15,6 +16,11 @@ import pytest
 from tests.servers.base import AWS, Server, data_folder
 
 S = TypeVar("S", bound=Server)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let SIGTERM end the session as Ctrl-C does, so that its servers are stopped."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 class Pool:
