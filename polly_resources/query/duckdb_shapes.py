@@ -113,12 +113,14 @@ class Shapes:
         for relation in relations:
             for column in relation.schema:
                 seen.setdefault(column.name.lower(), set()).add(_shape(column.type))
-        self._columns = {name: kinds.pop() for name, kinds in seen.items() if len(kinds) == 1}
-        named: dict[str, set[str]] = {}
+        self._columns = {name: min(kinds) for name, kinds in seen.items() if len(kinds) == 1}
+        # A name that also stands for something else is of no known shape.
         for alias in tree.find_all(exp.Alias):
-            if alias.alias.lower() not in seen:
-                named.setdefault(alias.alias.lower(), set()).add(self.of(alias.this))
-        self._columns |= {name: kinds.pop() for name, kinds in named.items() if len(kinds) == 1}
+            seen.setdefault(alias.alias.lower(), set()).add(self.of(alias.this))
+        for table in tree.find_all(exp.TableAlias):
+            for name in table.columns:
+                seen.setdefault(name.name.lower(), set()).add("")
+        self._columns = {name: kinds.pop() for name, kinds in seen.items() if len(kinds) == 1}
         self._decimals = _decimals(relations)
 
     def decimal(self, column: str) -> tuple[int, int] | None:

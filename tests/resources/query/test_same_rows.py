@@ -182,6 +182,7 @@ def test_refused(pair: Pair, sql: str) -> None:
 @given(sql=statements)
 @settings(
     max_examples=150,
+    derandomize=True,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.generate],
