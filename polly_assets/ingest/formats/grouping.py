@@ -19,9 +19,11 @@ from polly_assets.ingest.formats.triples import DESCRIBES_PLAIN, Place, Triples,
 
 _GEO = re.compile(r"(_series_matrix|_family)\.txt$")
 _MARKED = re.compile(r"(?P<base>.+)[_.](?P<mark>metadata|samples)\.(?P<key>csv|tsv)$")
+_CLINICAL = re.compile(r"(?P<base>.+)[_.](?P<mark>annot|annotation|clinical)\.(?P<key>csv|tsv)$")
 _NEVER_DATA = re.compile(r"thumbs\.db$|manifest\.csv(\.gz)?$|readme|license|.*\.md$")
 _SIDECAR_ONLY = ("json", "cls")
-_MATRIX_ORDER = ("mtx", "h5", "hdf5", "gct", "gctx", "txt", "tab", "tsv", "csv")
+_VARIANTS = ("maf", "vcf")
+_MATRIX_ORDER = ("mtx", "h5", "hdf5", "gct", "gctx", "maf", "vcf", "txt", "tab", "tsv", "csv")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,8 @@ def group_sources(names: Sequence[str]) -> list[SourceGroup]:
 
     Files belong together when folder and base name agree (without case and `.gz`). JSON
     describes every main file of its base; `.cls` and a CSV or TSV named `x_metadata`,
-    `x.metadata`, `x_samples` or `x.samples` describe the matrices `x`. Of unmarked matrices
+    `x.metadata`, `x_samples` or `x.samples` describe the matrices `x`, and `x_annot`,
+    `x_annotation` or `x_clinical` the variants `x` (MAF, VCF). Of unmarked matrices
     of one base, GCT and GCTX come before TXT, TSV and CSV, and a CSV or TSV behind another is its
     sidecar. What describes nothing is a group of its own, and fails when it is read.
     Hidden files and folders, `Thumbs.db`, `manifest.csv`, READMEs, licences and Markdown are
@@ -84,6 +87,10 @@ def _may_be_data(name: str) -> bool:
     return not hidden and not _NEVER_DATA.match(name.rpartition("/")[2].lower())
 
 
+def _place(name: str) -> Place:
+    return name.rpartition("/")[0], base_name(name).lower()
+
+
 def _placed(
     names: Sequence[str], triples: Triples
 ) -> tuple[dict[Place, list[str]], dict[Place, list[str]]]:
@@ -91,9 +98,13 @@ def _placed(
     by_base: dict[Place, list[str]] = defaultdict(list)
     marked: dict[Place, list[str]] = defaultdict(list)
     also = triples.also()
+    variants = {_place(name) for name in names if _ending(name) in _VARIANTS}
     for name in names:
         folder, _, last = name.rpartition("/")
         found = _MARKED.fullmatch(plain(last))
+        clinical = _CLINICAL.fullmatch(plain(last))
+        if clinical and (folder, clinical["base"]) in variants:
+            found = clinical
         place = (folder, found["base"] if found else base_name(last).lower())
         target = marked if found else by_base
         target[triples.places.get(name) or also.get(place, place)].append(name)
@@ -114,7 +125,7 @@ def beginnings_of(name: str) -> set[str]:
     if accession is not None:
         return {last[: len(accession)]}
     base = base_name(name)
-    marked = _MARKED.fullmatch(plain(last))
+    marked = _MARKED.fullmatch(plain(last)) or _CLINICAL.fullmatch(plain(last))
     base = base[: -len(marked["mark"]) - 1] if marked else base
     return {""} if base.lower() in DESCRIBES_PLAIN else {base}
 

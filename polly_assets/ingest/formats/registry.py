@@ -43,6 +43,7 @@ READERS: tuple[ReaderRow, ...] = (
     ),
     ReaderRow("geo_soft", f"{_HERE}.geo_soft:SoftFamilyReader", (".soft", "_family.txt")),
     ReaderRow("h5ad", f"{_HERE}.h5ad:H5adReader", (".h5ad",)),
+    ReaderRow("maf", f"{_HERE}.maf:MafReader", (".maf", ".tsv", ".txt")),
     ReaderRow("tenx_h5", f"{_HERE}.tenx_h5:TenxH5Reader", (".h5", ".hdf5")),
     ReaderRow(
         "tenx_mtx",

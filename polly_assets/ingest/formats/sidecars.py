@@ -24,7 +24,7 @@ from polly_resources.errors import BadInput
 from polly_resources.records import Notice
 
 ID_NAMES = {"samples": ("sample_id", "sample", "name", "id"), "features": ("feature_id", "id")}
-_ROW_ID_COLUMNS = ("sample_id", "sample")
+_ROW_ID_COLUMNS = ("sample_id", "sample", "tumor_sample_barcode")
 _LISTED = 50
 
 
