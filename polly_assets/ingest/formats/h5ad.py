@@ -8,7 +8,8 @@ The source of the layout is AnnData's on-disk format document and the files of i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import h5py
@@ -30,7 +31,8 @@ from polly_assets.ingest.formats.h5ad_access import (
     plain_text,
     required,
 )
-from polly_assets.ingest.formats.h5ad_elements import read_matrix
+from polly_assets.ingest.formats.h5ad_elements import Layout, read_matrix
+from polly_assets.ingest.formats.h5ad_exchanged import exchanged
 from polly_assets.ingest.formats.h5ad_frames import read_frame, read_ids
 from polly_assets.ingest.formats.h5ad_metadata import (
     list_left_out,
@@ -39,6 +41,7 @@ from polly_assets.ingest.formats.h5ad_metadata import (
     sidecar_dataset_id,
     uns_categories,
 )
+from polly_assets.ingest.formats.table import unique_names
 from polly_assets.ingest.formats.text import dataset_id_from_name
 from polly_assets.schema import SINGLE_CELL
 from polly_resources.errors import BadInput
@@ -68,11 +71,11 @@ def _read(file: h5py.File, source: Source) -> ParsedDataset:
     findings = Findings()
     sidecar = dict(read_sidecar(source, findings))
     categories = uns_categories(file, findings)
-    samples, in_obs = read_frame(required(file, "obs"), "sample_id", categories, findings)
-    features, in_var = read_frame(required(file, "var"), "feature_id", categories, findings)
-    _check_ids(samples["sample_id"], features["feature_id"], findings)
-    matrices = tuple(_matrices(file, samples.height, features, findings))
-    uns = read_uns(file, in_obs | in_var, findings)
+    tables, used = _tables(file, categories, findings)
+    samples, features = tables.samples, tables.features
+    _check_ids(tables, findings)
+    matrices = tuple(_matrices(file, tables, findings))
+    uns = read_uns(file, used, findings)
     list_left_out(file, findings)
     if findings.not_loaded:
         findings.note(
@@ -103,16 +106,60 @@ def _note_overridden(uns: dict[str, Any], sidecar: dict[str, Any], findings: Fin
         )
 
 
-def _check_ids(samples: pl.Series, features: pl.Series, findings: Findings) -> None:
-    if repeated := _repeated(samples):
+@dataclass(frozen=True, slots=True)
+class _Tables:
+    """Samples and features; `exchanged` where the file has them as `var` and `obs`."""
+
+    samples: pl.DataFrame
+    features: pl.DataFrame
+    exchanged: bool = False
+
+    @property
+    def layout(self) -> Layout:
+        """How matrices of the file lie."""
+        return Layout(self.samples.height, self.features.height, self.exchanged)
+
+    @property
+    def var_ids(self) -> pl.Series:
+        """The names in the file's `var`."""
+        return self.samples["sample_id"] if self.exchanged else self.features["feature_id"]
+
+
+def _tables(
+    file: h5py.File, categories: Mapping[str, pl.Series], findings: Findings
+) -> tuple[_Tables, set[str]]:
+    """The tables, and which categories of `uns` they used."""
+    obs, in_obs = read_frame(required(file, "obs"), "sample_id", categories, findings)
+    var, in_var = read_frame(required(file, "var"), "feature_id", categories, findings)
+    if not exchanged(obs["sample_id"], var["feature_id"]):
+        return _Tables(obs, var), in_obs | in_var
+    findings.note(
+        "obs_var_exchanged",
+        "obs is named like genes and var is not; var was read as samples, obs as features",
+        "/obs",
+    )
+    samples = var.rename(_renamed(var.columns, "feature_id", "sample_id"))
+    features = obs.rename(_renamed(obs.columns, "sample_id", "feature_id"))
+    return _Tables(samples, features, True), in_obs | in_var
+
+
+def _renamed(columns: Sequence[str], old: str, new: str) -> dict[str, str]:
+    """New names of a table whose ids change from `old` to `new`; its own names stay."""
+    own = [old if name == f"{old}.1" else name for name in columns[1:]]
+    return dict(zip(columns, [new, *unique_names(own, new)], strict=True))
+
+
+def _check_ids(tables: _Tables, findings: Findings) -> None:
+    places = ("/var", "/obs") if tables.exchanged else ("/obs", "/var")
+    if repeated := _repeated(tables.samples["sample_id"]):
         raise BadInput(
             "duplicate_sample_ids",
             f"found {repeated} more than once, expected unique names of observations",
-            place="/obs",
+            place=places[0],
             hint="make them unique, such as with AnnData.obs_names_make_unique()",
         )
-    if repeated := _repeated(features):
-        findings.note("duplicate_feature_ids", f"found {repeated} more than once", "/var")
+    if repeated := _repeated(tables.features["feature_id"]):
+        findings.note("duplicate_feature_ids", f"found {repeated} more than once", places[1])
 
 
 def _repeated(ids: pl.Series) -> str:
@@ -123,12 +170,10 @@ def _repeated(ids: pl.Series) -> str:
     return ", ".join(repr(name) for name in names[:_SHOWN]) + more
 
 
-def _matrices(
-    file: h5py.File, obs: int, features: pl.DataFrame, findings: Findings
-) -> Iterator[Matrix]:
-    var = features.height
+def _matrices(file: h5py.File, tables: _Tables, findings: Findings) -> Iterator[Matrix]:
+    layout = tables.layout
     x = child(file, "X")
-    matrix = None if x is None else read_matrix(x, "X", obs, var, findings)
+    matrix = None if x is None else read_matrix(x, "X", layout, findings)
     if matrix is not None:
         yield matrix
     elif x is None or (isinstance(x, h5py.Dataset) and x.shape is None):
@@ -144,15 +189,15 @@ def _matrices(
     for key in keys(layers) if isinstance(layers, h5py.Group) else []:
         layer = child(layers, key)
         name = f"layers/{plain_text(key)}"
-        matrix = None if layer is None else read_matrix(layer, name, obs, var, findings)
+        matrix = None if layer is None else read_matrix(layer, name, layout, findings)
         if matrix is None:
             findings.not_loaded.append(name)
         else:
             yield matrix
-    yield from _raw(file, obs, features["feature_id"], findings)
+    yield from _raw(file, tables, findings)
 
 
-def _raw(file: h5py.File, obs: int, features: pl.Series, findings: Findings) -> Iterator[Matrix]:
+def _raw(file: h5py.File, tables: _Tables, findings: Findings) -> Iterator[Matrix]:
     """`raw/X` (`raw.X` before 0.7) where its features are those of `var`, else a notice."""
     x = child(file, "raw/X") or child(file, "raw.X")
     var = child(file, "raw/var") or child(file, "raw.var")
@@ -161,13 +206,11 @@ def _raw(file: h5py.File, obs: int, features: pl.Series, findings: Findings) -> 
     if var is None:
         findings.note("raw_not_loaded", "raw has no var that names its features", x.name)
         return
-    ids = read_ids(var)
-    if not ids.equals(features):
-        message = (
-            f"raw has other features ({len(ids)}) than var ({len(features)}); kept in the file"
-        )
+    ids, known = read_ids(var), tables.var_ids
+    if not ids.equals(known):
+        message = f"raw has other features ({len(ids)}) than var ({len(known)}); kept in the file"
         findings.note("raw_not_loaded", message, x.name)
         return
-    matrix = read_matrix(x, "raw/X", obs, len(features), findings)
+    matrix = read_matrix(x, "raw/X", tables.layout, findings)
     if matrix is not None:
         yield matrix

@@ -85,42 +85,57 @@ class SparseMatrix(Matrix):
             yield SparseBlock(offsets - offsets[0], self.indices[stored], self.values[stored])
 
 
-def read_matrix(node: Node, name: str, obs: int, var: int, findings: Findings) -> Matrix | None:
-    """A matrix of `obs` x `var` values, or of `var` x `obs` as some R writers leave it.
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the matrices of a file lie: samples x features, or the reverse where exchanged."""
+
+    samples: int
+    features: int
+    exchanged: bool = False
+
+    @property
+    def stored(self) -> tuple[int, int]:
+        """The shape that a matrix has in the file, by its tables."""
+        shape = (self.samples, self.features)
+        return shape[::-1] if self.exchanged else shape
+
+
+def read_matrix(node: Node, name: str, layout: Layout, findings: Findings) -> Matrix | None:
+    """A matrix as its tables say, or turned round as some R writers leave it.
 
     None where the element is empty or no matrix (a table, say). Raises BadInput
     `shape_mismatch`, `bad_values` or `bad_sparse`.
     """
     if isinstance(node, h5py.Dataset):
-        return None if node.shape is None else _dense(node, name, obs, var, findings)
+        return None if node.shape is None else _dense(node, name, layout, findings)
     parts = [child(node, part) for part in ("data", "indices", "indptr")]
     if not all(isinstance(part, h5py.Dataset) for part in parts):
         return None
-    return _sparse(node, name, obs, var, findings)
+    return _sparse(node, name, layout, findings)
 
 
-def _dense(dataset: h5py.Dataset, name: str, obs: int, var: int, findings: Findings) -> Matrix:
-    shape = tuple(dataset.shape)
-    if len(shape) == 1 and shape[0] == obs * var and 1 in (obs, var):
-        shape = (obs, var)  # AnnData before 0.7 squeezed a matrix of one row or column
-    turned = _is_turned(shape, obs, var, dataset.name, findings)
+def _dense(dataset: h5py.Dataset, name: str, layout: Layout, findings: Findings) -> Matrix:
+    shape, (rows, columns) = tuple(dataset.shape), layout.stored
+    if len(shape) == 1 and shape[0] == rows * columns and 1 in (rows, columns):
+        shape = layout.stored  # AnnData before 0.7 squeezed a matrix of one row or column
+    turned = _is_turned(shape, layout, dataset.name, findings)
     convert = conversion(dataset.dtype, dataset.name, findings)
     values = convert(read_array(dataset)).reshape(shape)
     return DenseMatrix(values if turned else values.T, name)
 
 
-def _is_turned(shape: tuple[int, ...], obs: int, var: int, place: str, findings: Findings) -> bool:
-    if shape == (obs, var):
-        return False
-    if shape == (var, obs):
-        findings.note(
-            "transposed_x", f"stored as {var} variables x {obs} observations; read as such", place
-        )
-        return True
+def _is_turned(shape: tuple[int, ...], layout: Layout, place: str, findings: Findings) -> bool:
+    """Whether rows are features."""
+    rows, columns = layout.stored
+    if shape == (rows, columns):
+        return layout.exchanged
+    if shape == (columns, rows):
+        findings.note("transposed_x", f"stored as {columns} var x {rows} obs; read as such", place)
+        return not layout.exchanged
     raise BadInput(
         "shape_mismatch",
-        f"found shape {' x '.join(map(str, shape)) or '()'}, expected {obs} observations x "
-        f"{var} variables as in obs and var",
+        f"found shape {' x '.join(map(str, shape)) or '()'}, expected {rows} observations x "
+        f"{columns} variables as in obs and var",
         place=place,
         hint="the matrix and its tables are from different files; write it anew with AnnData",
     )
@@ -159,10 +174,10 @@ def conversion(
     return widen
 
 
-def _sparse(group: h5py.Group, name: str, obs: int, var: int, findings: Findings) -> Matrix:
+def _sparse(group: h5py.Group, name: str, layout: Layout, findings: Findings) -> Matrix:
     indptr = _integers(group, "indptr").astype(np.int64, copy=False)
-    rows_first, shape = _layout(group, len(indptr) - 1, obs, var)
-    turned = _is_turned(shape, obs, var, group.name, findings)
+    rows_first, shape = _encoding(group, len(indptr) - 1, layout.stored)
+    turned = _is_turned(shape, layout, group.name, findings)
     major, minor = shape if rows_first else shape[::-1]
     indices = _checked_indices(group, indptr, major, minor)
     data = group["data"]
@@ -171,7 +186,10 @@ def _sparse(group: h5py.Group, name: str, obs: int, var: int, findings: Findings
         values = convert(read_array(data, 0, len(indices)))
     else:
         indptr, indices, values = _by_feature(
-            indptr, indices, lambda start, stop: convert(read_array(data, start, stop)), var
+            indptr,
+            indices,
+            lambda start, stop: convert(read_array(data, start, stop)),
+            layout.features,
         )
     tidy_up = _tidy(indptr, indices, values)
     if len(tidy_up[1]) < len(indices):
@@ -180,7 +198,7 @@ def _sparse(group: h5py.Group, name: str, obs: int, var: int, findings: Findings
             f"{len(indices) - len(tidy_up[1])} repeated entries were summed",
             group.name,
         )
-    return SparseMatrix(*tidy_up, obs, name)
+    return SparseMatrix(*tidy_up, layout.samples, name)
 
 
 def _integers(group: h5py.Group, part: str) -> npt.NDArray[Any]:
@@ -199,12 +217,14 @@ def _bad_sparse(group: h5py.Group, part: str, found: str) -> BadInput:
     )
 
 
-def _layout(group: h5py.Group, majors: int, obs: int, var: int) -> tuple[bool, tuple[int, ...]]:
+def _encoding(
+    group: h5py.Group, majors: int, expected: tuple[int, int]
+) -> tuple[bool, tuple[int, ...]]:
     """Whether rows are compressed (CSR), and the stored shape."""
     word = text_attribute(group, "encoding-type") or text_attribute(group, "h5sparse_format")
     if word is not None and word[:3] not in ("csr", "csc"):
         raise _bad_sparse(group, "encoding-type", f"found {word!r}")
-    rows_first = majors == obs if word is None else word.startswith("csr")
+    rows_first = majors == expected[0] if word is None else word.startswith("csr")
     shape = attribute(group, "shape")
     if shape is None:
         shape = attribute(group, "h5sparse_shape")
@@ -212,7 +232,7 @@ def _layout(group: h5py.Group, majors: int, obs: int, var: int) -> tuple[bool, t
     if shape is None and isinstance(stored, h5py.Dataset):
         shape = _integers(group, "shape")
     if shape is None:
-        return rows_first, (obs, var)
+        return rows_first, expected
     shape = tuple(int(n) for n in np.ravel(shape))
     if len(shape) != 2 or shape[0 if rows_first else 1] != majors:
         found = f"found shape {shape} with {majors + 1} offsets"

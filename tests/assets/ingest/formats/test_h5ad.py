@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from polly_assets.ingest.formats import h5ad_elements
 from polly_assets.ingest.formats.base import Matrix, ParsedDataset, Source
 from polly_assets.ingest.formats.h5ad import H5adReader
+from polly_assets.ingest.formats.h5ad_exchanged import exchanged
 from polly_resources.errors import BadInput
 
 TEXT = h5py.string_dtype()
@@ -496,6 +497,76 @@ class TestFrames:
             file["obs/c/codes"] = np.array([0, 1, 2, 0, 0])
             file["obs/c/categories"] = np.array([b"a", b"b"])
         assert fails(tmp_path / "hand.h5ad").code == "bad_categories"
+
+
+GENES = [f"ENSG{i:011}" for i in range(3)] + ["x"]
+
+
+class TestExchanged:
+    """Genes x cells, written as they are: obs describes genes and var cells."""
+
+    @staticmethod
+    def stored(tmp_path: Path, x: object, genes: list[str], square: bool = False) -> Path:
+        cells = [f"AAACCTGAGG-{i}" for i in range(len(genes) if square else 5)]
+        obs = pd.DataFrame({"symbol": list("ABCD"), "sample_id": list("stuv")}, index=genes)
+        var = pd.DataFrame({"state": list("ppqqq")[: len(cells)]}, index=cells)
+        var["feature_id"] = np.arange(len(cells))
+        return saved(ad.AnnData(x, obs=obs, var=var), tmp_path)
+
+    @pytest.mark.parametrize("form", [np.asarray, sp.csr_matrix, sp.csc_matrix])
+    @pytest.mark.parametrize("genes", [GENES, ["Actb", "Gapdh", "Malat1", "Xkr4"]])
+    def test_var_is_read_as_samples(self, tmp_path, form, genes):
+        x = counts().T[:, :5].copy()
+        dataset = read(self.stored(tmp_path, form(x), genes))
+        assert codes(dataset) == ["obs_var_exchanged"]
+        assert dataset.features["feature_id"].to_list() == genes
+        assert dataset.features["sample_id"].to_list() == list("stuv")
+        assert dataset.samples.columns == ["sample_id", "state", "feature_id"]
+        assert dataset.samples["state"].to_list() == list("ppqqq")
+        assert dataset.matrices[0].shape == (4, 5)
+        assert np.array_equal(values(dataset.matrices[0]), x.T)
+
+    @pytest.mark.parametrize("form", [np.asarray, sp.csr_matrix, sp.csc_matrix])
+    def test_a_square_matrix(self, tmp_path, form):
+        x = np.arange(16, dtype="float32").reshape(4, 4)
+        path = self.stored(tmp_path, form(x), GENES, square=True)
+        assert np.array_equal(values(read(path).matrices[0]), x.T)
+
+    def test_tables_alone_exchanged(self, tmp_path):
+        path = self.stored(tmp_path, counts().T.copy(), GENES)
+        with h5py.File(path, "r+") as file:
+            del file["X"]
+            file["X"] = counts()
+        dataset = read(path)
+        assert codes(dataset) == ["obs_var_exchanged", "transposed_x"]
+        assert np.array_equal(values(dataset.matrices[0]), counts())
+
+    def test_layers_raw_and_repeated_cells(self, tmp_path):
+        path = self.stored(tmp_path, counts().T.copy(), GENES)
+        data = ad.read_h5ad(path)
+        data.layers["counts"] = data.X
+        data.raw = data
+        data.write_h5ad(path)
+        dataset = read(path)
+        assert [m.name for m in dataset.matrices] == ["X", "layers/counts", "raw/X"]
+        assert all(np.array_equal(values(m), counts()) for m in dataset.matrices)
+        with h5py.File(path, "r+") as file:
+            file["var/_index"][1] = "AAACCTGAGG-0"
+        error = fails(path)
+        assert (error.code, error.place) == ("duplicate_sample_ids", "/var")
+
+    @pytest.mark.parametrize(
+        ("obs", "var"),
+        [
+            (["Gut", "Skin", "Ear"], ["TACGTAGG", "TACGTACC"]),
+            (["liver", "brain", "heart"], ["1007_s_at", "1053_at"]),
+            (GENES, [*GENES, "y"]),
+            (["ACTB", "GAPDH", "c"], ["d", "e"]),
+            ([], []),
+        ],
+    )
+    def test_what_could_be_either_stays(self, obs, var):
+        assert not exchanged(pl.Series(obs, dtype=pl.String), pl.Series(var, dtype=pl.String))
 
 
 class TestMetadata:
