@@ -1,14 +1,12 @@
 """Trino on this machine, over Delta tables on an S3 server.
 
-Owns its catalogs, its access rules and its limits. `lake` may only read, with a key that may
-only read; `lake_admin` shows the same tables and is there to register them; both share one
-metastore in files, which survives restarts. Keep out: the tables, and who asks.
+Its catalogs and access rules are those of `deploy/servers/trino`, which are proved so. The
+metastore in files survives restarts. Keep out: the tables, and who asks.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -22,6 +20,7 @@ from tests.servers.base import (
     AWS,
     HOST,
     READER,
+    ROOT,
     Server,
     cache,
     free_port,
@@ -32,6 +31,7 @@ from tests.servers.base import (
 )
 
 VERSION = "476"
+_SHIPPED = ROOT / "deploy" / "servers" / "trino"
 USER = "polly"
 _PLUGINS = {"delta-lake", "opensearch", "password-authenticators", "tpch"}
 _JVM = (
@@ -106,12 +106,30 @@ class Trino(Server):
         for name, values in self._files().items():
             (etc / name).write_text("".join(f"{k}={v}\n" for k, v in values.items()))
         (etc / "jvm.config").write_text("\n".join(_JVM) + "\n")
-        (etc / "rules.json").write_text(json.dumps(_RULES))
+        shutil.copy(_SHIPPED / "rules.json", etc)
+        for catalog in (_SHIPPED / "catalog").iterdir():
+            if self.search or catalog.stem != "search":
+                shutil.copy(catalog, etc / "catalog")
         if self.password:
             self._secure(etc)
         launcher = cache() / f"trino-{VERSION}" / "bin" / "launcher"
         folders = ("-etc-dir", etc, "-data-dir", self.data / "var", "-jvm-dir", java_home())
         return [launcher, *folders, "run"]
+
+    def environment(self) -> Mapping[str, str]:
+        """What the shipped catalogs are told by the environment."""
+        host, _, port = self.search.rpartition(":")
+        return {
+            "TRINO_LOCAL": str(self.data),
+            "S3_ENDPOINT": self.s3_endpoint,
+            "S3_REGION": AWS["AWS_DEFAULT_REGION"],
+            "S3_READER_KEY": READER["AWS_ACCESS_KEY_ID"],
+            "S3_READER_SECRET": READER["AWS_SECRET_ACCESS_KEY"],
+            "S3_WRITER_KEY": AWS["AWS_ACCESS_KEY_ID"],
+            "S3_WRITER_SECRET": AWS["AWS_SECRET_ACCESS_KEY"],
+            "OPENSEARCH_HOST": host,
+            "OPENSEARCH_PORT": port,
+        }
 
     def ready(self) -> bool:
         """A scan with workers: `/v1/info` says started before there are any."""
@@ -133,18 +151,7 @@ class Trino(Server):
         return bool(rows == [[25]])
 
     def _files(self) -> Mapping[str, Mapping[str, object]]:
-        delta = {
-            "connector.name": "delta_lake",
-            "hive.metastore": "file",
-            "hive.metastore.catalog.dir": "local:///metastore",
-            "fs.native-local.enabled": "true",
-            "local.location": self.data,
-            "fs.native-s3.enabled": "true",
-            "s3.endpoint": self.s3_endpoint,
-            "s3.path-style-access": "true",
-            "s3.region": AWS["AWS_DEFAULT_REGION"],
-        }
-        files: dict[str, Mapping[str, object]] = {
+        return {
             "node.properties": {
                 "node.environment": "test",
                 "node.id": "one",
@@ -161,27 +168,8 @@ class Trino(Server):
                 "access-control.name": "file",
                 "security.config-file": self.data / "etc" / "rules.json",
             },
-            "catalog/lake.properties": {
-                **delta,
-                **_keys(READER),
-                "delta.security": "read_only",
-            },
-            "catalog/lake_admin.properties": {
-                **delta,
-                **_keys(AWS),
-                "delta.register-table-procedure.enabled": "true",
-            },
             "catalog/probe.properties": {"connector.name": "tpch"},
         }
-        if self.search:
-            host, _, port = self.search.rpartition(":")
-            files["catalog/search.properties"] = {
-                "connector.name": "opensearch",
-                "opensearch.host": host,
-                "opensearch.port": port,
-                "opensearch.default-schema-name": "default",
-            }
-        return files
 
     def _doors(self) -> Mapping[str, object]:
         if not self.password:
@@ -215,46 +203,3 @@ class Trino(Server):
         (etc / "password-authenticator.properties").write_text(
             f"password-authenticator.name=file\nfile.password-file={etc / 'password.db'}\n"
         )
-
-
-def _keys(environment: Mapping[str, str]) -> dict[str, str]:
-    return {
-        "s3.aws-access-key": environment["AWS_ACCESS_KEY_ID"],
-        "s3.aws-secret-key": environment["AWS_SECRET_ACCESS_KEY"],
-    }
-
-
-_RULES = {
-    "catalogs": [
-        {"user": USER, "catalog": "lake_admin", "allow": "all"},
-        {"user": USER, "catalog": "(lake|search|probe|system)", "allow": "read-only"},
-        {"allow": "none"},
-    ],
-    "schemas": [
-        {"user": USER, "catalog": "lake_admin", "owner": True},
-        {"owner": False},
-    ],
-    "tables": [
-        {"user": USER, "catalog": "(lake|search|probe)", "privileges": ["SELECT"]},
-        # Trino asks for the right to make a table of whoever registers one.
-        {"user": USER, "catalog": "lake_admin", "privileges": ["OWNERSHIP"]},
-        {"privileges": []},
-    ],
-    "procedures": [
-        {
-            "user": USER,
-            "catalog": "lake_admin",
-            "schema": "system",
-            "procedure": "(un)?register_table",
-            "privileges": ["EXECUTE"],
-        },
-        {"privileges": []},
-    ],
-    "functions": [{"privileges": []}],
-    "queries": [{"allow": ["execute"]}],
-    "impersonation": [],
-    "system_information": [],
-    "system_session_properties": [{"allow": False}],
-    "catalog_session_properties": [{"allow": False}],
-}
-"""What `polly` may do: read from `lake`, and make tables known in `lake_admin`."""

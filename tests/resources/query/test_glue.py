@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -42,18 +43,21 @@ class GlueTrino(Trino):
 
     name = "trino-glue"
 
-    def _files(self) -> dict[str, dict[str, object]]:
-        files = {name: dict(values) for name, values in super()._files().items()}
-        lake = files["catalog/lake.properties"]
-        lake.pop("hive.metastore.catalog.dir")
-        lake |= {
+    def command(self) -> Sequence[str | Path]:
+        """The shipped catalog `lake`, with Glue for its metastore."""
+        command = super().command()
+        lake = self.data / "etc" / "catalog" / "lake.properties"
+        lines = lake.read_text().splitlines()
+        kept = [line for line in lines if not line.startswith("hive.metastore")]
+        glue = {
             "hive.metastore": "glue",
             "hive.metastore.glue.endpoint-url": self.s3_endpoint,
             "hive.metastore.glue.region": AWS["AWS_DEFAULT_REGION"],
             "hive.metastore.glue.aws-access-key": AWS["AWS_ACCESS_KEY_ID"],
             "hive.metastore.glue.aws-secret-key": AWS["AWS_SECRET_ACCESS_KEY"],
         }
-        return files
+        lake.write_text("\n".join([*kept, *(f"{k}={v}" for k, v in glue.items())]))
+        return command
 
 
 @pytest.fixture
