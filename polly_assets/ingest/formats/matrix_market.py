@@ -164,7 +164,7 @@ class MatrixMarket:
         if before >= header.entries:
             self._refuse(
                 "entry_count_mismatch",
-                f"found a further entry after the {header.entries} that the size line states",
+                f"found a further entry, expected {header.entries} as the size line states",
                 line,
                 "correct the size line, or remove what was added",
             )
