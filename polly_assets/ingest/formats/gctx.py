@@ -34,6 +34,7 @@ from polly_assets.ingest.formats.checks import check_features, check_samples
 from polly_assets.ingest.formats.h5ad_access import (
     Findings,
     attribute,
+    attribute_names,
     child,
     is_hdf5,
     keys,
@@ -171,7 +172,7 @@ def _attributes(file: h5py.File, findings: Findings) -> dict[str, Any]:
             place="/@version",
             hint=_HINT,
         )
-    found = {plain_text(name): _plain(attribute(file, name)) for name in file.attrs}
+    found = {plain_text(name): _plain(attribute(file, name)) for name in attribute_names(file)}
     return {name: value for name, value in found.items() if value is not None}
 
 

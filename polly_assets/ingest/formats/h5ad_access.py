@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
+from types import TracebackType
 from typing import Any, TypeAlias
 
 import h5py
@@ -19,6 +20,7 @@ import numpy.typing as npt
 import polars as pl
 
 from polly_assets.ingest.formats.base import Source
+from polly_assets.ingest.formats.h5_heaps import check_file, check_heaps
 from polly_assets.ingest.formats.text import GZIP_MAGIC, head, read_bytes
 from polly_resources.errors import BadInput, PollyError
 from polly_resources.records import Notice
@@ -90,26 +92,54 @@ def _file(source: Source) -> h5py.File:
     with source.path.open("rb") as raw:
         gzipped = raw.read(len(GZIP_MAGIC)) == GZIP_MAGIC
     if gzipped:
-        return h5py.File(BytesIO(read_bytes(source.path, source.name)), "r")
+        data = read_bytes(source.path, source.name)
+        check_heaps(data)
+        return h5py.File(BytesIO(data), "r")
+    check_file(source.path)
     return h5py.File(source.path, "r", locking=False)
 
 
-@contextmanager
-def guarded(place: str) -> Iterator[None]:
-    """Turns what the HDF5 library raises into BadInput at this place."""
-    try:
-        yield
-    except MemoryError as error:
-        raise BadInput(
-            "too_large", "does not fit in memory", place=place, hint="split the file"
-        ) from error
-    except (KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
-        raise BadInput(
-            "corrupt_hdf5",
-            f"HDF5 cannot read it: {error}",
-            place=place,
-            hint="check the file with `h5dump -H` and transfer it again",
-        ) from error
+class guarded:  # noqa: N801 - a context manager, that is used as a function
+    """Turns what the HDF5 library raises into BadInput at this place.
+
+    A class, not a generator: a file has hundreds of small elements.
+    """
+
+    __slots__ = ("_node", "_part")
+
+    def __init__(self, node: h5py.Group | h5py.Dataset | str, part: str = "") -> None:
+        self._node, self._part = node, part
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if isinstance(error, MemoryError):
+            raise BadInput(
+                "too_large", "does not fit in memory", place=self._place(), hint="split the file"
+            ) from error
+        if isinstance(error, KeyError | OSError | RuntimeError | TypeError | ValueError):
+            raise BadInput(
+                "corrupt_hdf5",
+                f"HDF5 cannot read it: {error}",
+                place=self._place(),
+                hint="check the file with `h5dump -H` and transfer it again",
+            ) from error
+
+    def _place(self) -> str:
+        if isinstance(self._node, str):
+            return self._node
+        return below(self._node, self._part) if self._part else str(self._node.name)
+
+
+def below(group: h5py.Group, part: str) -> str:
+    """The path of a member of a group."""
+    return f"{str(group.name).rstrip('/')}/{part}"
 
 
 def child(group: h5py.Group, key: str) -> Node | None:
@@ -118,25 +148,35 @@ def child(group: h5py.Group, key: str) -> Node | None:
     Raises BadInput `linked_element` for soft and external links: what they lead to is
     no part of the file that was uploaded, or changes with it.
     """
-    node: Node = group
+    node: Node | None = group
     for part in key.split("/"):
         if not isinstance(node, h5py.Group) or not part:
             return None
-        where = f"{node.name.rstrip('/')}/{part}"
-        with guarded(where):
-            if part not in node and node.get(part, getlink=True) is None:
-                return None
-            if node.id.links.get_info(part.encode()).type != h5py.h5l.TYPE_HARD:
-                raise BadInput(
-                    "linked_element",
-                    "found a soft or external link, expected the data itself",
-                    place=where,
-                    hint="write the file anew so that it holds all its data",
-                )
-            node = node[part]
-            if isinstance(node, h5py.Dataset):
-                _ = node.dtype  # raises here, in the guard, where numpy has no such type
-    return node if isinstance(node, h5py.Group | h5py.Dataset) else None
+        with guarded(node, part):
+            node = _member(node, part)
+    return node
+
+
+def _member(group: h5py.Group, part: str) -> Node | None:
+    """A member by the low-level interface, which opens it once."""
+    name = part.encode()
+    try:
+        kind = group.id.links.get_info(name).type
+    except KeyError:
+        return None
+    if kind != h5py.h5l.TYPE_HARD:
+        raise BadInput(
+            "linked_element",
+            "found a soft or external link, expected the data itself",
+            place=below(group, part),
+            hint="write the file anew so that it holds all its data",
+        )
+    found = h5py.h5o.open(group.id, name)
+    if isinstance(found, h5py.h5d.DatasetID):
+        dataset = h5py.Dataset(found)
+        _ = dataset.dtype  # raises here, in the guard, where numpy has no such type
+        return dataset
+    return h5py.Group(found) if isinstance(found, h5py.h5g.GroupID) else None
 
 
 def required(group: h5py.Group, key: str) -> Node:
@@ -155,23 +195,31 @@ def required(group: h5py.Group, key: str) -> Node:
 
 def keys(group: h5py.Group) -> list[str]:
     """The names of a group's members; BadInput `bad_name` where one is no UTF-8."""
-    with guarded(group.name):
-        names = list(group.keys())
-    for name in names:
-        if not isinstance(name, str):
-            raise BadInput(
-                "bad_name",
-                f"found a member called {name!r}, expected names in UTF-8",
-                place=group.name,
-                hint="rename it and write the file anew",
-            )
-    return names
+    with guarded(group):
+        names = list(group.id)
+    try:
+        return [name.decode() for name in names]
+    except UnicodeDecodeError as error:
+        raise BadInput(
+            "bad_name",
+            f"found a member called {error.object!r}, expected names in UTF-8",
+            place=group.name,
+            hint="rename it and write the file anew",
+        ) from None
+
+
+def attribute_names(node: Node) -> list[str]:
+    """The names of a node's attributes, as the file spells them."""
+    with guarded(node.name):
+        return list(node.attrs)
 
 
 def attribute(node: Node, key: str) -> Any:
     """An attribute as str, list of str, numpy value or None; arrays of one become scalars."""
-    with guarded(f"{node.name}@{key}"):
-        value = node.attrs.get(key)
+    with guarded(node):
+        if not h5py.h5a.exists(node.id, key.encode()):
+            return None
+        value = node.attrs[key]
     if isinstance(value, np.ndarray) and value.dtype.kind in "OSU":
         value = [plain_text(item) for item in value.ravel().tolist()]
     if isinstance(value, bytes | str):
@@ -198,7 +246,7 @@ def read_array(
     dataset: h5py.Dataset, start: int = 0, stop: int | None = None, axis: int = 0
 ) -> npt.NDArray[Any]:
     """The values of a dataset, whole or start to stop of an axis, in native byte order."""
-    with guarded(dataset.name):
+    with guarded(dataset):
         _check_storage(dataset)
         if start == 0 and stop is None:
             values = np.asarray(dataset[()])

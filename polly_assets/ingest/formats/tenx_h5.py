@@ -22,6 +22,7 @@ from polly_assets.ingest.formats.checks import check_features, check_many_sample
 from polly_assets.ingest.formats.h5ad_access import (
     Findings,
     attribute,
+    attribute_names,
     child,
     is_hdf5,
     keys,
@@ -151,7 +152,7 @@ def _metadata(group: h5py.Group) -> dict[str, Any]:
     """The attributes of the file by name (chemistry, library ids, ...), and a lone genome."""
     found = {}
     file = group.file
-    for name in file.attrs:
+    for name in attribute_names(file):
         value = attribute(file, name)
         if isinstance(value, np.ndarray | np.generic):
             value = value.tolist()
