@@ -34,6 +34,9 @@ _DENSEST = 1100
 """Declared bytes per stored byte that compression can reach (deflate: 1032); more beyond
 `_BELIEVED` is a declaration without data, that would fill the memory with nothing."""
 
+_LIBRARY_ERRORS = (KeyError, OSError, OverflowError, RuntimeError, TypeError, ValueError)
+"""What h5py raises where a file is damaged."""
+
 Node: TypeAlias = h5py.Group | h5py.Dataset
 
 
@@ -123,7 +126,7 @@ class guarded:  # noqa: N801 - a context manager, that is used as a function
             raise BadInput(
                 "too_large", "does not fit in memory", place=self._place(), hint="split the file"
             ) from error
-        if isinstance(error, KeyError | OSError | RuntimeError | TypeError | ValueError):
+        if isinstance(error, _LIBRARY_ERRORS):
             raise BadInput(
                 "corrupt_hdf5",
                 f"HDF5 cannot read it: {error}",
@@ -159,12 +162,10 @@ def child(group: h5py.Group, key: str) -> Node | None:
 
 def _member(group: h5py.Group, part: str) -> Node | None:
     """A member by the low-level interface, which opens it once."""
-    name = part.encode()
-    try:
-        kind = group.id.links.get_info(name).type
-    except KeyError:
+    name, links = part.encode(), group.id.links
+    if not links.exists(name):
         return None
-    if kind != h5py.h5l.TYPE_HARD:
+    if links.get_info(name).type != h5py.h5l.TYPE_HARD:
         raise BadInput(
             "linked_element",
             "found a soft or external link, expected the data itself",

@@ -104,9 +104,11 @@ def _grouped(group: h5py.Group, findings: Findings) -> tuple[pl.Series, dict[str
         findings.not_loaded += [
             f"{group.name[1:]}/{plain_text(name)}" for name in members if name not in listed
         ]
+    beside = child(group, "__categories")
+    legacy = beside if isinstance(beside, h5py.Group) else None
     columns = {}
     for name in names:
-        column = read_column(required(group, name), findings)
+        column = read_column(required(group, name), findings, legacy)
         if column is None:
             findings.not_loaded.append(f"{group.name[1:]}/{plain_text(name)}")
         else:
@@ -161,13 +163,18 @@ def _structured(
     return columns.pop(index), columns
 
 
-def read_column(node: Node, findings: Findings) -> pl.Series | None:
-    """One column of any encoding; None where it is no column of single values."""
+def read_column(
+    node: Node, findings: Findings, legacy: h5py.Group | None = None
+) -> pl.Series | None:
+    """One column of any encoding; None where it is no column of single values.
+
+    `legacy` is the group `__categories` of its table, where there is one.
+    """
     if isinstance(node, h5py.Group):
         return _group(node, findings)
     if not isinstance(node, h5py.Dataset) or node.shape is None:
         return None
-    categories = _legacy_categories(node, findings) if node.dtype.kind in "iu" else None
+    categories = _legacy_categories(node, legacy, findings) if node.dtype.kind in "iu" else None
     if categories is None:
         return plain_series(read_array(node), node.dtype, node.name, findings)
     return categorical(read_array(node), categories, node.name)
@@ -190,17 +197,18 @@ def _group(group: h5py.Group, findings: Findings) -> pl.Series | None:
     return None
 
 
-def _legacy_categories(dataset: h5py.Dataset, findings: Findings) -> pl.Series | None:
+def _legacy_categories(
+    dataset: h5py.Dataset, beside: h5py.Group | None, findings: Findings
+) -> pl.Series | None:
     """The categories of a column of AnnData 0.6 and 0.7, by reference or by place."""
-    with guarded(dataset.name):
-        parent = dataset.parent
-        reference = dataset.attrs.get("categories")
-        if isinstance(reference, h5py.Reference) and reference:
-            found = parent[reference]
-        elif "__categories" in parent:
-            found = child(parent, f"__categories/{dataset.name.rpartition('/')[2]}")
-        else:
-            return None
+    found: Node | None = None
+    with guarded(dataset):
+        if h5py.h5a.exists(dataset.id, b"categories"):
+            reference = dataset.attrs["categories"]
+            if isinstance(reference, h5py.Reference) and reference:
+                found = dataset.file[reference]
+    if found is None and beside is not None:
+        found = child(beside, dataset.name.rpartition("/")[2])
     if not isinstance(found, h5py.Dataset):
         return None
     return plain_series(read_array(found), found.dtype, found.name, findings)
