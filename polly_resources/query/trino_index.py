@@ -1,7 +1,8 @@
 """The search index as a table of Trino: one row per dataset, one array per facet.
 
 The index of an atlas is `"<catalog>"."default"."<prefix><atlas>"`; its facets are fields of one row
-column. An index that nobody has filled yet has no rows.
+column. An index that nobody has filled yet has no rows, and a value too long for it is there as
+its digest.
 Keep out: how documents are indexed, and searching for words.
 """
 
