@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from polly_assets.ingest.formats.tenx_names import within_run
 from polly_resources.errors import Conflict, NotFound
 
 
@@ -18,8 +19,9 @@ def collect(paths: Sequence[Path]) -> dict[str, Path]:
     """Relative landing name -> file, for files and folders given by a user.
 
     A file keeps its name, a folder's files their path below it; a file given twice lands
-    once, under the longer name. Raises NotFound for a path that does not exist and Conflict
-    where two files would land under one name.
+    once, under the longer name. What every run of an instrument calls alike, such as 10x's
+    `matrix.mtx`, has the folders that tell its run before it. Raises NotFound for a path that
+    does not exist and Conflict where two files would land under one name.
     """
     names: dict[Path, str] = {}
     for path in paths:
@@ -56,10 +58,10 @@ def unsafe_name(name: str) -> str:
 
 def _files(path: Path) -> Iterator[tuple[str, Path]]:
     if path.is_file():
-        yield path.name, path
+        yield within_run(path.name, path), path
     elif path.is_dir():
         for file in sorted(path.rglob("*")):
             if file.is_file():
-                yield file.relative_to(path).as_posix(), file
+                yield within_run(file.relative_to(path).as_posix(), file), file
     else:
         raise NotFound("no_such_file", "no file or folder of this name", file=str(path))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 MATRIX, BARCODES, FEATURES = "matrix", "barcodes", "features"
@@ -17,6 +18,7 @@ _MATRIX = re.compile(r"(?:(?P<prefix>.+)[._-])?matrix\.mtx|(?P<base>.+)\.mtx")
 _MEMBER = re.compile(r"(?:(?P<prefix>.+)[._-])?(?P<role>barcodes|features|genes)\.(?:tsv|txt)")
 _SEPARATOR = re.compile(r"[._-]")
 
+_DESCRIPTION = re.compile(r"(matrix[_.])?(metadata|samples)\.(csv|tsv|json)|matrix\.json")
 _GENOME_NAME = r"(?:grc[a-z]+|hg|mm|rn|dm|danrer|bdgp|tair|wbcel|saccer)\d+"
 _GENOME = re.compile(
     rf"{_GENOME_NAME}(?:_and_{_GENOME_NAME})?(?:[._-](?:\d{{4}}-[a-z]|\d+(?:\.\d+)*|premrna|ercc))?"
@@ -74,6 +76,34 @@ def dataset_name(name: str) -> str:
     if folders and base.endswith(".h5") and _OUTPUT.fullmatch(base.removesuffix(".h5")):
         return _called([*folders, last[: len(base) - len(".h5")]])
     return ""
+
+
+def within_run(name: str, path: Path) -> str:
+    """The name with as many of the file's own folders before it as tell its run.
+
+    For a file that all runs call alike, and for one beside such a matrix that belongs to it.
+    """
+    *folders, last = name.split("/")
+    if not _alike(last, path):
+        return name
+    outer = list(path.absolute().parent.parts[1:])[: -len(folders) or None]
+    while outer and all(_mark(folder.lower()) is not None for folder in folders):
+        folders.insert(0, outer.pop())
+    return "/".join([*folders, last])
+
+
+def _alike(last: str, path: Path) -> bool:
+    lower = last.lower().removesuffix(".gz")
+    stem = lower.partition(".")[0]
+    if lower == "matrix.mtx":
+        return True
+    if _OUTPUT.fullmatch(stem):
+        return lower == f"{stem}.h5" or (path.parent / f"{stem}.h5").exists()
+    found = member(last)
+    beside = found is not None and not found.prefix
+    if not beside and not _DESCRIPTION.fullmatch(lower):
+        return False
+    return any((path.parent / f"matrix.mtx{packed}").exists() for packed in ("", ".gz"))
 
 
 def _called(folders: Sequence[str]) -> str:

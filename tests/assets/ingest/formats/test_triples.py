@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import pytest
 
 from polly_assets.ingest.formats.grouping import beginnings_of, group_sources
 from polly_assets.ingest.formats.text import dataset_id_from_name
+from polly_assets.ingest.given import collect
 
 
 def groups(*names: str) -> list[tuple[str, dict[str, str]]]:
@@ -157,3 +159,43 @@ def test_what_is_found_from_one_file_is_enough_to_find_the_group() -> None:
 )
 def test_dataset_ids(name: str, expected: str) -> None:
     assert dataset_id_from_name(name) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("run1/outs/filtered_feature_bc_matrix", "run1/outs/filtered_feature_bc_matrix"),
+        ("run1/outs", "run1/outs/filtered_feature_bc_matrix"),
+        ("run1", "run1/outs/filtered_feature_bc_matrix"),
+        (".", "run1/outs/filtered_feature_bc_matrix"),
+        ("run1/outs/filtered_feature_bc_matrix/*", "run1/outs/filtered_feature_bc_matrix"),
+    ],
+)
+def test_files_of_a_run_land_under_its_name(tmp_path: Path, given: str, expected: str) -> None:
+    folder = tmp_path / "run1/outs/filtered_feature_bc_matrix"
+    folder.mkdir(parents=True)
+    names = ["matrix.mtx.gz", "barcodes.tsv.gz", "features.tsv.gz", "metadata.csv"]
+    for name in names:
+        (folder / name).touch()
+    paths = sorted(tmp_path.glob(given)) if "*" in given else [tmp_path / given]
+    assert set(collect(paths)) == {f"{expected}/{name}" for name in names}
+
+
+def test_other_files_land_as_they_are_called(tmp_path: Path) -> None:
+    names = ["matrix.mtx", "x.csv", "x_matrix.mtx", "count", "filtered_feature_bc_matrix.h5"]
+    names += ["filtered_feature_bc_matrix.json", "GSM1_raw_feature_bc_matrix.h5"]
+    alone = ["genes.tsv", "metadata.csv"]
+    for folder, files in (("a", names), ("b", alone)):
+        (tmp_path / folder).mkdir()
+        for name in files:
+            (tmp_path / folder / name).touch()
+    assert set(collect([tmp_path / "a"])) == {
+        "a/filtered_feature_bc_matrix.h5",
+        "a/filtered_feature_bc_matrix.json",
+        "a/matrix.mtx",
+        "GSM1_raw_feature_bc_matrix.h5",
+        "count",
+        "x.csv",
+        "x_matrix.mtx",
+    }
+    assert set(collect([tmp_path / "b"])) == set(alone)
