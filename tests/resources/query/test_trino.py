@@ -301,6 +301,18 @@ class TestFailures:
                 engine.about()
             proxy.mode = "pass"
 
+    def test_store_away(self, lake: Lake, trino: TrinoEngine) -> None:
+        """Trino answers, and cannot reach the bucket."""
+        relation = lake.write([DATA], SCHEMA)
+        trino.run(statement("SELECT * FROM t", t=relation))
+        lake.s3.kill()
+        try:
+            with pytest.raises(Unavailable):
+                trino.run(statement("SELECT id, doc FROM t", t=relation))
+        finally:
+            lake.s3.start()
+        assert ask(trino, "SELECT count(*) AS n FROM t", t=relation) == [{"n": 3}]
+
     def test_unknown_catalog(self, lake: Lake, stored: Relation) -> None:
         address = f"trino://polly@{HOST}:{lake.trino.port}/nowhere?admin=nowhere"
         with pytest.raises(Misconfigured):
