@@ -28,6 +28,9 @@ class Waiting(EventSource):
     def __init__(self, *received: Sequence[ObjectEvent]) -> None:
         self.received, self.settled = list(received), []
 
+    def about(self) -> str:
+        return "waiting"
+
     def receive(self, limit: int = 1000) -> list[ObjectEvent]:
         return list(self.received.pop(0)) if self.received else []
 

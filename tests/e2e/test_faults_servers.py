@@ -70,6 +70,7 @@ class Lab:
         self.folder, self.home, self._draw = folder, home, draw
         self.values: dict[str, np.ndarray] = {}
         self.said: list[str] = []
+        self.last = ""
         self.kills = 0
         folder.mkdir()
 
@@ -98,12 +99,12 @@ class Lab:
 
     def until_done(self, *arguments: object, done: str | None = None) -> None:
         """Give the command until it succeeds, or says that there is nothing to do."""
-        for _ in range(60):
+        for _ in range(20):
             ok = self._ended(self._start(*arguments)) == 0
             if ok or (done is not None and done in self.said[-1]):
                 return
             time.sleep(1)
-        pytest.fail(f"{arguments} never succeeded:\n{self.said[-1]}")
+        pytest.fail(f"{arguments} never succeeded:\n{self.last}")
 
     def _start(self, *arguments: object) -> subprocess.Popen[str]:
         command = [sys.executable, "-c", POLLY, *map(str, arguments), "--home", str(self.home)]
@@ -120,6 +121,7 @@ class Lab:
     def _ended(self, child: subprocess.Popen[str]) -> int:
         out, err = child.communicate(timeout=300)
         self.said.append(err)
+        self.last = out + err
         assert "Traceback" not in err, err
         assert child.returncode in (0, 1, 3, 4, -9), out + err
         return child.returncode

@@ -106,6 +106,9 @@ class SmallOntologies(OntologySource):
     def __init__(self, release: str = "1") -> None:
         self.release = release
 
+    def about(self) -> str:
+        return "a few terms"
+
     def available(self) -> Sequence[OntologyInfo]:
         return [OntologyInfo(name, self.release, "CC0", "test") for name in sorted(TERMS)]
 

@@ -23,6 +23,9 @@ class Installed(OntologySource):
     def __init__(self, cache: str) -> None:
         self._all = PackageOntologies(f"packages://{cache}")
 
+    def about(self) -> str:
+        return "installed"
+
     def available(self) -> Sequence[OntologyInfo]:
         return [info for info in self._all.available() if info.name in PREFIXES]
 

@@ -24,6 +24,41 @@ class Seed:
     sidecars: Mapping[str, bytes] = field(default_factory=dict)
 
 
+CLINICAL = (
+    b"#Patient\tSample\tAge\n#p\ts\ta\n#STRING\tSTRING\tNUMBER\n#1\t1\t1\n"
+    b"PATIENT_ID\tSAMPLE_ID\tAGE\nP1\tS1\t61\nP2\tS2\t[Not Available]\n"
+)
+
+
+def cbio_clinical() -> Seed:
+    return Seed("data_clinical.txt", CLINICAL)
+
+
+def cbio_seg() -> Seed:
+    text = (
+        "ID\tchrom\tloc.start\tloc.end\tnum.mark\tseg.mean\n"
+        "S1\t1\t0\t900\t9\t-0.5\nS1\t2\t10\t20\t1\tNA\nS2\tX\t5\t5\t\t1e-3\n"
+    )
+    return Seed("x.seg", text.encode())
+
+
+def cbio_study() -> Seed:
+    named = b"cancer_study_identifier: st\ngenetic_alteration_type: MRNA_EXPRESSION\n"
+    return Seed(
+        "meta_study.txt",
+        b"cancer_study_identifier: st\nname: A study\ntype_of_cancer: brca\n",
+        {
+            "meta_exp.txt": named + b"stable_id: rna\ndata_filename: data_exp.txt\n",
+            "data_exp.txt": b"Hugo_Symbol\tS1\tS2\nTP53\t1.5\tNA\nMYC\t-2\t3\n",
+            "data_cna.txt": b"Hugo_Symbol\tSample_Id\tValue\nTP53\tS1\t-2\nMYC\tS2\t1\n",
+            "data_ic50.txt": b"ENTITY_STABLE_ID\tNAME\tS1\tS2\nD1\tDrug\t>8\t0.5\n",
+            "data_sv.txt": b"Sample_Id\tSite1_Hugo_Symbol\tSite1_Position\tSite2_Hugo_Symbol\n"
+            b"S1\tEML4\t42\tALK\n",
+            "data_clinical.txt": CLINICAL,
+        },
+    )
+
+
 def csv() -> Seed:
     text = 'gene,Length,"S 1",S2,S3\nTP53,10,1.5,2,NA\n"MY""C",20,0,-3e5,7\nABC1,30,4,5,6\n'
     described = "sample_id,tissue\nS 1,liver\nS2,lung\nS3,\n"
@@ -188,7 +223,7 @@ def _hdf5(build: Callable[[h5py.File], None]) -> bytes:
 SEEDS: Mapping[str, Callable[[], Seed]] = {
     make.__name__: make
     for make in (
-        csv, gct, gctx, geo_miniml, geo_series_matrix, geo_soft, h5ad, maf, tenx_h5, tenx_mtx,
-        tsv, vcf,
+        cbio_clinical, cbio_seg, cbio_study, csv, gct, gctx, geo_miniml, geo_series_matrix,
+        geo_soft, h5ad, maf, tenx_h5, tenx_mtx, tsv, vcf,
     )
 }  # fmt: skip

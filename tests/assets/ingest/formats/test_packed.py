@@ -17,6 +17,9 @@ from polly_assets.ingest.formats.text import read_bytes
 from polly_resources.errors import BadInput
 
 
+HDF5 = ("gctx", "h5ad", "tenx_h5")
+
+
 def bomb(path: Path, size: int) -> Path:
     """A gzip of so many zeros, about a thousandth of their size."""
     squeeze = zlib.compressobj(9, zlib.DEFLATED, 31)
@@ -42,7 +45,7 @@ def test_a_bomb_is_refused_before_it_fills_memory(tmp_path: Path) -> None:
 @pytest.mark.parametrize("row", READERS, ids=lambda row: row.name)
 def test_every_reader_refuses_a_bomb(row, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packed, "FREE_BYTES", 1 << 20)
-    beginning = b"\x89HDF\r\n\x1a\n" if row.name == "h5ad" else b""
+    beginning = b"\x89HDF\r\n\x1a\n" if row.name in HDF5 else b""
     path = tmp_path / f"x{row.suffixes[0]}.gz"
     path.write_bytes(gzip.compress(beginning + bytes(8 << 20)))
     with pytest.raises(BadInput) as caught:
