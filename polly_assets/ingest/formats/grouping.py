@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from polly_assets.ingest.formats.cbio_names import STUDY, beside_study, find_studies
 from polly_assets.ingest.formats.geo_files import accession_of, geo_members
 from polly_assets.ingest.formats.tenx_names import member, shorter
 from polly_assets.ingest.formats.text import base_name
@@ -52,9 +53,13 @@ def group_sources(names: Sequence[str]) -> list[SourceGroup]:
     A MatrixMarket matrix and 10x HDF5 come before all others. The former has its barcodes and
     features beside it (see `find_triples`); its base is its prefix. The one without prefix of a
     folder may be described by `metadata.csv`, `samples.csv` or `metadata.json`.
-    What belongs to a GEO series is told by `geo_members`.
+    What belongs to a GEO series is told by `geo_members`. A folder with `meta_study.txt` is one
+    cBioPortal study, which all its files belong to (see `find_studies`).
     """
     kept = [name for name in sorted(set(names)) if _may_be_data(name)]
+    studies = find_studies(kept)
+    in_studies = {*studies, *(name for each in studies.values() for name in each.values())}
+    kept = [name for name in kept if name not in in_studies]
     triples = find_triples(kept)
     by_base, marked = _placed([name for name in kept if name not in triples.used()], triples)
     for place, files in list(marked.items()):
@@ -67,7 +72,8 @@ def group_sources(names: Sequence[str]) -> list[SourceGroup]:
         for group in _pair(files, marked.get(place, [])):
             beside = {**group.sidecars, **triples.members.get(group.main, {})}
             groups.append(SourceGroup(group.main, beside))
-    return sorted(_with_geo(groups), key=lambda group: group.main)
+    groups = _with_geo(groups) + [SourceGroup(main, beside) for main, beside in studies.items()]
+    return sorted(groups, key=lambda group: group.main)
 
 
 def _with_geo(groups: Sequence[SourceGroup]) -> list[SourceGroup]:
@@ -115,9 +121,17 @@ def beginnings_of(name: str) -> set[str]:
     """How the names begin, but for case, of the files that may belong together with a file.
 
     `x` for `a/x.gct.gz`, `x.json` and `x_samples.csv`. Members of MatrixMarket triples may
-    belong to others of a shorter prefix or of none.
+    belong to others of a shorter prefix or of none, and files named like those of a study to
+    all that lie beside its `meta_study.txt`.
     """
     last = name.rpartition("/")[2]
+    if last == STUDY:
+        return {""}
+    own = _beginnings(name, last)
+    return own | {STUDY} if beside_study(last) else own
+
+
+def _beginnings(name: str, last: str) -> set[str]:
     if found := member(last):
         first = [*shorter(found.prefix)][-2:][0]
         return {last[: len(first)], "barcodes", "features", "genes", "matrix"} if first else {""}

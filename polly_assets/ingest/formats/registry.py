@@ -34,6 +34,9 @@ class ReaderRow:
 _HERE = "polly_assets.ingest.formats"
 
 READERS: tuple[ReaderRow, ...] = (
+    ReaderRow("cbio_clinical", f"{_HERE}.cbio_clinical:ClinicalReader", (".txt",)),
+    ReaderRow("cbio_seg", f"{_HERE}.cbio_events:SegReader", (".seg",)),
+    ReaderRow("cbio_study", f"{_HERE}.cbio_study:StudyReader", ("meta_study.txt",)),
     ReaderRow("csv", f"{_HERE}.delimited:CsvReader", (".csv",)),
     ReaderRow("gct", f"{_HERE}.gct:GctReader", (".gct",)),
     ReaderRow("gctx", f"{_HERE}.gctx:GctxReader", (".gctx",)),

@@ -13,6 +13,7 @@ from io import BufferedIOBase
 from pathlib import Path
 
 from polly_assets.ingest.formats.base import HEAD_BYTES
+from polly_assets.ingest.formats.cbio_names import study_name
 from polly_assets.ingest.formats.packed import GZIP_ERRORS, gunzip, gunzip_pieces, gunzipped
 from polly_assets.ingest.formats.tenx_names import dataset_name
 from polly_resources.errors import BadInput
@@ -194,10 +195,11 @@ def safe_id(text: str) -> str:
 def dataset_id_from_name(name: str) -> str:
     """The dataset id that a file name stands for: `a/GSE1 x.gct.gz` is `GSE1_x`.
 
-    Files that Cell Ranger calls alike in every run take their folder's (`dataset_name`).
+    Files that Cell Ranger calls alike in every run take their folder's (`dataset_name`), and so
+    does a cBioPortal study.
     Raises BadInput `unusable_name` where no letter or digit of the name is usable.
     """
-    if found := safe_id(dataset_name(name) or base_name(name)):
+    if found := safe_id(dataset_name(name) or study_name(name) or base_name(name)):
         return found
     raise BadInput(
         "unusable_name",
