@@ -153,7 +153,8 @@ def make_buckets(s3: S3Server) -> None:
 
 def query(trino: Trino, name: str) -> str:
     """The address of the SQL engine for one platform on it."""
-    return f"trino://polly@{HOST}:{trino.port}/lake?search=search&index_prefix={name}-"
+    options = f"search=search&index_prefix={name}-&schema_prefix={name}_"
+    return f"trino://polly@{HOST}:{trino.port}/lake?{options}"
 
 
 STACKS: Mapping[str, type[ServersStack] | type[AwsStack]] = {
