@@ -31,6 +31,9 @@ from polly_resources.records import Notice
 
 VERSIONS = ("#1.2", "#1.3")
 
+_DIGITS = 18
+"""Digits of a count at most: no file is that large."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
@@ -107,9 +110,10 @@ def _preamble(data: bytes, file: str) -> tuple[_Shape, list[str], pl.DataFrame, 
     (version, dimensions, header), start = _lines(data, 0, 3)
     shape = _shape(version, dimensions, file)
     cells = _header(header.split("\t"), shape, file)
-    rows, start = _lines(data, start, shape.column_fields)
-    if "" in rows:
-        found = f"{rows.index('')} rows below the header"
+    below = data.count(b"\n", start) + 1
+    rows, start = _lines(data, start, min(shape.column_fields, below))
+    if "" in rows or below < shape.column_fields:
+        found = f"{[*rows, ''].index('')} rows below the header"
         raise _dimensions(found, f"{shape.column_fields} rows of sample metadata", file, 4)
     names, columns = [], []
     for line, row in enumerate(rows, 4):
@@ -150,7 +154,7 @@ def _shape(version_line: str, dimension_line: str, file: str) -> _Shape:
     if len(cells) != expected:
         raise _dimensions(f"{len(cells)} numbers", f"{expected} in {version}", file, len(cells))
     for column, cell in enumerate(cells, 1):
-        if not (cell.isascii() and cell.isdigit()):
+        if not (cell.isascii() and cell.isdigit() and len(cell) <= _DIGITS):
             raise _dimensions(f"{cell[:60]!r}", "a count (0 or more)", file, column)
     rows, columns, *fields = (int(cell) for cell in cells)
     if not columns:
