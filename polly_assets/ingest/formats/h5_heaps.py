@@ -9,14 +9,20 @@ Keep out: everything that the library does report.
 from __future__ import annotations
 
 import mmap
+from collections.abc import Iterator
 from pathlib import Path
+from struct import Struct
 
 from polly_resources.errors import BadInput
 
 _SIGNATURE = b"GCOL\x01\0\0\0"
 _SMALLEST = 4096
+_STEP = 1 << 20
 _INDEX_BYTES = 8
 """An object's index, count of references, and reserved bytes; its size follows."""
+
+_OBJECTS = {2: Struct("<H6xH"), 4: Struct("<H6xI"), 8: Struct("<H6xQ")}
+"""Index and size of an object, by the bytes of a length; the library reads no longer ones."""
 
 Buffer = bytes | mmap.mmap
 
@@ -30,13 +36,21 @@ def check_file(path: Path) -> None:
 def check_heaps(data: Buffer) -> None:
     """Raises BadInput `corrupt_hdf5` where a heap in the bytes would mislead the library."""
     lengths = _size_of_lengths(data)
-    at = data.find(_SIGNATURE)
-    while at >= 0:
+    for at in _places(data):
         begin = at + len(_SIGNATURE)
         size = int.from_bytes(data[begin : begin + lengths], "little")
         if _SMALLEST <= size <= len(data) - at:
             _check(data, begin + lengths, at + size, lengths)
-        at = data.find(_SIGNATURE, at + 1)
+
+
+def _places(data: Buffer) -> Iterator[int]:
+    """Where the signature is. Parts are copied: `bytes.find` is ten times as fast as mmap's."""
+    for start in range(0, len(data), _STEP):
+        part = data[start : start + _STEP + len(_SIGNATURE) - 1]
+        at = part.find(_SIGNATURE)
+        while at >= 0:
+            yield start + at
+            at = part.find(_SIGNATURE, at + 1)
 
 
 def _size_of_lengths(data: Buffer) -> int:
@@ -46,15 +60,14 @@ def _size_of_lengths(data: Buffer) -> int:
     if len(found) < 16:
         return 8
     size = found[6] if found[0] < 2 else found[2]
-    return size if size in (2, 4, 8, 16, 32) else 8
+    return size if size in _OBJECTS else 8
 
 
 def _check(data: Buffer, at: int, end: int, lengths: int) -> None:
-    header = _aligned(_INDEX_BYTES + lengths)
+    header, objects = _aligned(_INDEX_BYTES + lengths), _OBJECTS[lengths]
     while at + header <= end:
-        index = int.from_bytes(data[at : at + 2], "little")
-        size = int.from_bytes(data[at + _INDEX_BYTES : at + _INDEX_BYTES + lengths], "little")
-        step = header + _aligned(size) if index else size
+        index, size = objects.unpack_from(data, at)
+        step = header + (size + 7) // 8 * 8 if index else size
         if not 0 < step <= end - at:
             raise BadInput(
                 "corrupt_hdf5",
