@@ -18,7 +18,7 @@ from typing import Any
 import pyarrow as pa
 
 from polly_assets.genes import GeneIndex
-from polly_assets.ingest import bundle_jobs, changes, landing
+from polly_assets.ingest import bundle_jobs, changes, landing, trial
 from polly_assets.ingest.bundles import is_bundle
 from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Source
 from polly_assets.ingest.normalize import (
@@ -191,7 +191,10 @@ def read(job: Job, objects: ObjectStore, sidecars: Mapping[str, str]) -> Found:
         with ExitStack() as stack:
             path = stack.enter_context(objects.local(job.source))
             beside = {s: stack.enter_context(objects.local(k)) for s, k in sidecars.items()}
-            for item in datasets(Source(path, name, beside)):
+            source = Source(path, name, beside)
+            if job.attempt > 1:
+                trial.survive(source)
+            for item in datasets(source):
                 now = time.perf_counter()
                 found.append((item, now - began))
                 began = now
