@@ -49,11 +49,17 @@ def test_jobs_sensors_and_schedules_are_described():
         assert one.description, one.name
 
 
-def test_dagster_validates_the_workspace(tmp_path):
+@pytest.mark.parametrize("profile", PROFILES)
+def test_dagster_validates_the_workspace(tmp_path, profile):
     done = subprocess.run(
         [sys.executable, "-m", "dagster", "definitions", "validate", "-w", "workspace.yaml"],
         cwd=ROOT,
-        env={**os.environ, "POLLY_HOME": str(tmp_path), "DAGSTER_DISABLE_TELEMETRY": "yes"},
+        env={
+            **os.environ,
+            "POLLY_HOME": str(tmp_path),
+            "POLLY_PROFILE": profile,
+            "DAGSTER_DISABLE_TELEMETRY": "yes",
+        },
         capture_output=True,
         text=True,
         check=False,
