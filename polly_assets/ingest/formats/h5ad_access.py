@@ -209,16 +209,16 @@ def keys(group: h5py.Group) -> list[str]:
         ) from None
 
 
-def attribute_names(node: Node) -> list[str]:
-    """The names of a node's attributes, as the file spells them."""
+def attribute_names(node: Node) -> list[str | bytes]:
+    """The names of a node's attributes, as the file spells them: bytes where not UTF-8."""
     with guarded(node.name):
         return list(node.attrs)
 
 
-def attribute(node: Node, key: str) -> Any:
+def attribute(node: Node, key: str | bytes) -> Any:
     """An attribute as str, list of str, numpy value or None; arrays of one become scalars."""
     with guarded(node):
-        if not h5py.h5a.exists(node.id, key.encode()):
+        if not h5py.h5a.exists(node.id, key if isinstance(key, bytes) else key.encode()):
             return None
         value = node.attrs[key]
     if isinstance(value, np.ndarray) and value.dtype.kind in "OSU":

@@ -229,6 +229,14 @@ def test_what_else_the_file_holds_is_told(path):
     assert "0/META/COL/wide, more, 0/DATA/1" in dataset.notices[1].message
 
 
+def test_attributes_of_any_name_and_kind(path):
+    with h5py.File(path, "r+") as file:
+        file.attrs[b"v\x80"] = "x"
+        file.attrs["n"] = np.array([7])
+        file.attrs["many"] = np.arange(3)
+    assert read(path).metadata == {"version": "GCTX1.0", "v\ufffd": "x", "n": 7}
+
+
 def test_repeated_features_are_kept_and_none_are_no_matrix(path, tmp_path):
     with h5py.File(path, "r+") as file:
         file["0/META/ROW/id"][1] = b"g1"
