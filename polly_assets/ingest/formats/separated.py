@@ -150,6 +150,8 @@ def _separator(text: str) -> str:
     best, best_score = ",", (-1.0, 0)
     for separator in SEPARATORS:
         widths = [len(row) for row in _records(text, separator, 20)]
+        if not widths:
+            continue
         width = max(set(widths[1:] or widths), key=widths.count)
         score = (widths.count(width) / len(widths) if width > 1 else 0.0, width)
         if score > best_score:
