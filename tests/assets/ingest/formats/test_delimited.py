@@ -161,7 +161,7 @@ def test_quoted_cells(tmp_path: Path) -> None:
         ("id,S1\n", "no_rows", "line 1"),
         ("", "empty_file", ""),
         ("\n\n", "no_rows", "line 1"),
-        ("'"'", "no_rows", "line 1"),
+        ('"', "no_rows", "line 1"),
         ("just text\nand more\n", "no_numeric_columns", "line 2"),
     ],
 )
