@@ -38,6 +38,7 @@ class DatasetContent:
     `sample_id`, original columns, then `curated_*` columns, where lists are list[str].
     features: `feature_id`, original columns, then `symbol` and `curie`. matrices: by name
     (`X`, `layers/NAME`, `raw/X`), each features x samples in the order of these tables.
+    variants: its rows of the table `variants` in file order, None where it has none.
     """
 
     atlas: str
@@ -47,3 +48,4 @@ class DatasetContent:
     samples: pl.DataFrame
     features: pl.DataFrame
     matrices: Mapping[str, npt.NDArray[Any] | SparseColumns]
+    variants: pl.DataFrame | None = None

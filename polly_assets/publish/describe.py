@@ -16,7 +16,7 @@ _DATASET_KEYS: Mapping[str, tuple[str, ...]] = {
     "summary": ("summary", "abstract"),
     "overall_design": ("overall_design",),
     "author": ("author", "authors", "contributor"),
-    "publication": ("publication", "pubmed_id", "pubmed_ids", "doi"),
+    "publication": ("publication", "pubmed_id", "pubmed_ids", "pmid", "doi"),
     "src_dataset_id": ("src_dataset_id", "geo_accession", "accession"),
     "dataset_source": ("dataset_source", "source", "repository"),
 }
@@ -39,6 +39,8 @@ _PLATFORMS = (
 def dataset_columns(metadata: Mapping[str, Any]) -> dict[str, str | int | None]:
     """The descriptive columns that a dataset's own metadata gives."""
     lowered = {str(key).lower(): value for key, value in metadata.items()}
+    if "fileformat" in lowered:
+        lowered.pop("source", None)  # in a VCF the program that wrote it
     columns: dict[str, str | int | None] = {
         column: _first(lowered, keys) for column, keys in _DATASET_KEYS.items()
     }

@@ -20,6 +20,7 @@ from polly_assets.schema import (
     MATRICES,
     NORMALIZED_DATASETS,
     SAMPLES,
+    VARIANTS,
 )
 from polly_resources.errors import NotFound
 from polly_resources.tables.base import TableSpec, TableStore
@@ -73,6 +74,7 @@ def load_dataset(tables: TableStore, atlas: str, dataset_id: str) -> DatasetCont
         samples=_restored(samples, "sample_id", record["sample_columns"], _CURATED),
         features=_restored(features, "feature_id", record["feature_columns"], _GENE),
         matrices=_matrices(tables, atlas, dataset_id, record["matrices"]),
+        variants=None if record["matrices"] else _variants(tables, atlas, dataset_id, samples),
     )
 
 
@@ -129,6 +131,22 @@ def _free(name: str, taken: set[str]) -> str:
     while name in taken:
         name += ".curated"
     return name
+
+
+def _variants(
+    tables: TableStore, atlas: str, dataset_id: str, samples: pl.DataFrame
+) -> pl.DataFrame | None:
+    """The dataset's rows in file order, without the columns of storage."""
+    name = f"{atlas}/{VARIANTS.name}"
+    if tables.version(name) is None:
+        return None
+    columns = [c.name for c in VARIANTS.columns if c.name not in ("dataset_id", "shard")]
+    rows = pl.DataFrame(tables.read(name, columns=columns, where={"dataset_id": [dataset_id]}))
+    if rows.is_empty():
+        return None
+    places = samples.select("sample_id", place="sample_index")
+    ordered = rows.join(places, on="sample_id", how="left", maintain_order="left")
+    return ordered.sort("record_index", "allele_index", "place").drop("place")
 
 
 def _matrices(tables: TableStore, atlas: str, dataset_id: str, names: list[str]) -> dict[str, Any]:

@@ -18,21 +18,24 @@ from polly_assets.publish.exports.tables import (
     dense_blocks,
     exact_floats,
     main_matrix,
+    only_variants,
     plain,
 )
 
 _FORMULA = r"^\s*[=+\-@]"
-_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+_NUMBER = r"^[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?)?$"
+"""What no spreadsheet runs: a number, or a sign alone, as strands and deleted alleles are."""
 
 
 class CsvExport(Export):
     """`NAME.csv`, `NAME.samples.csv` and `NAME.features.csv`, UTF-8, comma, header row.
 
+    Of a dataset of variants the first is the table of these, with the columns of `variants`.
     The matrix has `feature_id` first and one column per sample; numbers are written so
     that they read back equal as float64, missing ones as `NaN`. In the tables a missing
     value is an empty cell, empty text is `""`, and lists are joined with `|`. Text that
-    begins with `=`, `+`, `-` or `@` and is no number gets a `'` before it, ids included,
-    so that no spreadsheet runs it.
+    begins with `=`, `+`, `-` or `@` and is neither a number nor a sign alone gets a `'` before
+    it, ids included, so that no spreadsheet runs it.
     """
 
     name: ClassVar[str] = "csv"
@@ -40,11 +43,17 @@ class CsvExport(Export):
 
     def write(self, content: DatasetContent, out: Path) -> None:
         """Write `out` and its two tables beside it."""
+        tables = [out.with_name(f"{out.stem}.{kind}.csv") for kind in ("samples", "features")]
+        if (variants := only_variants(content)) is not None:
+            with replacing(*tables, out) as (samples, features, main):
+                _guarded(content.samples).write_csv(samples)
+                _guarded(content.features).write_csv(features)
+                _guarded(variants).write_csv(main)
+            return
         matrix = main_matrix(content)
         ids = _guarded(content.features.select("feature_id"))
         names = _guarded(content.samples.select("sample_id")).to_series().to_list()
         header = ["feature_id", *column_names(names, "feature_id")]
-        tables = [out.with_name(f"{out.stem}.{kind}.csv") for kind in ("samples", "features")]
         with replacing(*tables, out) as (samples, features, main):
             _guarded(content.samples).write_csv(samples)
             _guarded(content.features).write_csv(features)

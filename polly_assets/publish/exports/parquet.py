@@ -19,6 +19,7 @@ from polly_assets.publish.exports.tables import (
     dense_blocks,
     json_text,
     main_matrix,
+    only_variants,
 )
 
 
@@ -29,7 +30,7 @@ class ParquetExport(Export):
     metadata, curated fields), `polly.samples` and `polly.features` (one object per row, in
     order), `polly.columns` (column name to sample id). A column is named as its sample;
     a sample called `feature_id` has column `feature_id.1`, one without a name `unnamed`.
-    Missing values are NaN.
+    Missing values are NaN. Of a dataset of variants the columns are those of `variants`.
     """
 
     name: ClassVar[str] = "parquet"
@@ -37,6 +38,11 @@ class ParquetExport(Export):
 
     def write(self, content: DatasetContent, out: Path) -> None:
         """Write `out`."""
+        if (variants := only_variants(content)) is not None:
+            table = variants.to_arrow().replace_schema_metadata(_metadata(content, {}))
+            with replacing(out) as (part,):
+                pq.write_table(table, part, compression="zstd")
+            return
         matrix = main_matrix(content)
         columns = column_names(content.samples["sample_id"].to_list(), "feature_id")
         ids = content.features["feature_id"]

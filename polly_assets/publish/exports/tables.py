@@ -41,7 +41,9 @@ def main_matrix(content: DatasetContent) -> npt.NDArray[Any] | SparseColumns:
         raise NotFound(
             "no_matrix",
             f"{content.dataset_id} has no matrix X (matrices: {held})",
-            hint="export it as h5ad, which needs none",
+            hint="export it as csv or parquet, which take variants"
+            if content.variants is not None
+            else "export it as h5ad, which needs none",
         )
     features, samples = matrix.shape
     if features * samples > MAX_CELLS:
@@ -52,6 +54,11 @@ def main_matrix(content: DatasetContent) -> npt.NDArray[Any] | SparseColumns:
             hint="export it as h5ad, which keeps it compact",
         )
     return matrix
+
+
+def only_variants(content: DatasetContent) -> pl.DataFrame | None:
+    """The variants of a dataset that has no matrix X; None for others."""
+    return None if "X" in content.matrices else content.variants
 
 
 def dense_blocks(

@@ -379,3 +379,43 @@ class TestH5ad:
             block = sp.csr_matrix((block.values, block.indices, block.indptr), x.shape).toarray()
         assert np.array_equal(block, x)
         assert back.metadata["metadata"] == '{"title": "A study", "n": 3}'
+
+
+def variants() -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "sample_id": ["s1", None],
+            "position": [7, 2**40],
+            "alt": ["T", "-"],
+            "filters": [["PASS"], ["a|b", "c"]],
+            "qual": [1.5, None],
+            "metadata": ['{"x": "=1"}', None],
+        }
+    )
+
+
+class TestVariants:
+    def test_parquet(self, tmp_path):
+        out = tmp_path / "x.parquet"
+        export_named("parquet").write(content({}, variants=variants()), out)
+        assert pl.read_parquet(out).equals(variants())
+        said = json.loads(pq.read_metadata(out).metadata[b"polly.samples"])
+        assert [sample["sample_id"] for sample in said] == ["s1", "s2"]
+
+    def test_csv(self, tmp_path):
+        out = tmp_path / "x.csv"
+        export_named("csv").write(content({}, variants=variants()), out)
+        back = pl.read_csv(out)
+        assert back["alt"].to_list() == ["T", "-"]
+        assert back["position"].to_list() == [7, 2**40] and back["filters"][1] == r"a\|b|c"
+        assert (tmp_path / "x.samples.csv").exists() and (tmp_path / "x.features.csv").exists()
+
+    def test_gct_says_what_takes_them(self, tmp_path):
+        with pytest.raises(NotFound) as caught:
+            export_named("gct").write(content({}, variants=variants()), tmp_path / "x.gct")
+        assert caught.value.code == "no_matrix" and "csv or parquet" in caught.value.hint
+
+    def test_a_matrix_comes_first(self, tmp_path):
+        out = tmp_path / "x.csv"
+        export_named("csv").write(content(variants=variants()), out)
+        assert pl.read_csv(out).columns == ["feature_id", "s1", "s2"]
