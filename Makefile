@@ -4,6 +4,8 @@
 SHELL := /bin/sh
 PYTHON ?= python3
 PROFILE ?= servers
+# Each worker has servers of its own, about 4 GB; much of the time is spent on waiting for them.
+SERVER_WORKERS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -32,7 +34,7 @@ test: $(DEV_STAMP) ## Run all tests (ARGS="tests/house -x" for some)
 	@$(if $(ARGS),,POLLY_OUTCOMES=.outcomes/embedded.json )$(BIN)/python -m pytest -m "not servers" $(ARGS)
 
 test-servers: $(DEV_STAMP) ## Install and start the real servers, and run the tests that need them
-	@$(if $(ARGS),,POLLY_OUTCOMES=.outcomes/servers.json )$(BIN)/python -m pytest -m servers $(ARGS)
+	@$(if $(ARGS),,POLLY_OUTCOMES=.outcomes/servers.json )$(BIN)/python -m pytest -m servers $(if $(ARGS),$(ARGS),-n $(SERVER_WORKERS) --dist loadfile)
 
 up-servers: $(DEV_STAMP) ## Install and start the servers of PROFILE=servers|aws; writes .servers/PROFILE.env
 	@$(BIN)/python -m tests.servers.stack up $(PROFILE)

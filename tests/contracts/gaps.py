@@ -74,6 +74,17 @@ def _gap(item: pytest.Item) -> Gap | None:
     return gaps.get(item.originalname or item.name)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Note in the report of a contract's test which backend it is about; reports travel."""
+    report: Any = yield
+    kind = getattr(item, "cls", None)
+    suite = suite_of(kind)
+    if suite and kind is not None:
+        report.contract = {"suite": suite, "backend": label_of(kind), "gaps": gaps_of(kind)}
+    return report
+
+
 class Outcomes:
     """What became of each backend's contract tests in this session, written as JSON."""
 
@@ -81,22 +92,18 @@ class Outcomes:
         self._path = path
         self._seen: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self, item: pytest.Item) -> Iterator[None]:
-        """Note the outcome of a test of a contract."""
-        report: Any = yield
-        kind = getattr(item, "cls", None)
-        suite = suite_of(kind)
-        if suite and kind is not None and (report.when == "call" or report.failed):
-            seen = self._seen[suite].setdefault(
-                label_of(kind),
-                {"passed": 0, "failed": [], "gaps": gaps_of(kind)},
-            )
-            if report.passed or hasattr(report, "wasxfail"):
-                seen["passed"] += 1
-            elif report.failed:
-                seen["failed"].append(item.name)
-        return report
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        """Count the outcome of a test of a contract."""
+        contract = getattr(report, "contract", None)
+        if contract is None or not (report.when == "call" or report.failed):
+            return
+        seen = self._seen[contract["suite"]].setdefault(
+            contract["backend"], {"passed": 0, "failed": [], "gaps": contract["gaps"]}
+        )
+        if report.passed or hasattr(report, "wasxfail"):
+            seen["passed"] += 1
+        elif report.failed:
+            seen["failed"].append(report.nodeid)
 
     def pytest_sessionfinish(self) -> None:
         """Write what was seen."""
@@ -112,5 +119,6 @@ def gaps_of(kind: type) -> dict[str, list[str]]:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Record outcomes where `POLLY_OUTCOMES` names a file."""
-    if path := os.environ.get("POLLY_OUTCOMES"):
+    path = os.environ.get("POLLY_OUTCOMES")
+    if path and not hasattr(config, "workerinput"):
         config.pluginmanager.register(Outcomes(Path(path)), "polly-outcomes")
