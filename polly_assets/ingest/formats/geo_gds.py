@@ -208,6 +208,6 @@ def _notices(
         ("feature_count", "features", len(keys)),
     ):
         declared = next(iter(attributes.get(key, [])), "")
-        if declared.isdigit() and int(declared) != count:
+        if declared.isdecimal() and int(declared) != count:
             message = f"{key} declares {declared} {what}, the table has {count}"
             yield Notice("row_count_differs", message)

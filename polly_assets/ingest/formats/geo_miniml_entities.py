@@ -139,7 +139,7 @@ def _table(element: Element, entity: Entity) -> DataTable:
     """A `Data-Table`: its columns by position, described as `#` lines of SOFT do."""
     found = element.findall("Column")
     places = [c.get("position", "") for c in found]
-    if all(place.isdigit() for place in places):
+    if all(place.isdecimal() for place in places):
         found = [c for _, c in sorted(zip(map(int, places), found, strict=True), key=_first)]
     table = DataTable([_text(column.find("Name")) for column in found])
     for column in found:

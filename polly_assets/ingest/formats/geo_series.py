@@ -269,7 +269,7 @@ def _notices(records: Mapping[str, common.Attributes], features: pl.Series) -> I
         message = f"{repeats} rows repeat an ID_REF; all were kept"
         yield Notice("duplicate_id_ref", message, common.named(names.to_list()))
     counts = {name: record.get("data_row_count", [""])[0] for name, record in records.items()}
-    short = [n for n, count in counts.items() if count.isdigit() and int(count) > len(features)]
+    short = [n for n, count in counts.items() if count.isdecimal() and int(count) > len(features)]
     if short:
         message = f"{short[0]} declares {counts[short[0]]} rows, the table has {len(features)}"
         yield Notice("row_count_differs", message, common.named(short))

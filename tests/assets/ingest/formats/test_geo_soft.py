@@ -307,6 +307,11 @@ def test_metadata_is_whole(tmp_path):
     assert dataset.samples["description"].to_list() == [None, "d\nnext"]
 
 
+def test_a_declared_row_count_that_is_no_number_says_nothing(tmp_path):
+    lines = "!Sample_data_row_count = ²\n"
+    assert codes(only(read(tmp_path, SERIES + sample("GSM1", "a\t1", lines=lines)))) == []
+
+
 def test_platform_columns_of_any_name_are_kept(tmp_path):
     platform = (
         "^PLATFORM = GPL1\n!platform_table_begin\nGene\tID\tfeature_id\tGene\n"
