@@ -145,7 +145,9 @@ def named(names: Sequence[str], most: int = 5) -> str:
 
 def row_count_notices(rows: Mapping[str, int], declared: Mapping[str, str]) -> list[Notice]:
     """A notice where tables are not as long as their `data_row_count` declares."""
-    wrong = [n for n, count in rows.items() if declared[n].isdecimal() and int(declared[n]) != count]
+    wrong = [
+        n for n, count in rows.items() if declared[n].isdecimal() and int(declared[n]) != count
+    ]
     if not wrong:
         return []
     first = wrong[0]
