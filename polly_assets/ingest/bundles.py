@@ -16,6 +16,7 @@ from pathlib import Path
 from polly_assets.ingest.archives import Member, Refused, tar_members, zip_members
 from polly_assets.ingest.formats.packed import check_growth
 from polly_assets.ingest.given import unsafe_name
+from polly_assets.ingest.manifests import described, is_manifest
 from polly_resources.errors import BadInput, Conflict, Unavailable
 
 SUFFIXES = (".tar.gz", ".tar", ".tgz", ".zip")
@@ -78,19 +79,23 @@ def unpack(path: Path, name: str, folder: Path) -> dict[str, Path]:
 def unbundled(
     files: Mapping[str, Path], folder: Path
 ) -> tuple[dict[str, Path], dict[str, BadInput]]:
-    """Files by the names that they land by, with those of bundles in place of the bundles.
+    """Files by the names that they land by: bundles opened, and manifests followed.
 
-    Also why bundles were refused, by their names; these stay what they are. What is unpacked
-    lies in `folder`. A file that is given beside its bundle too is one file. Raises Conflict
-    where two different files would land under one name.
+    Also why bundles and manifests were refused, by their names; these stay what they are. What
+    is made lies in `folder`. A file that is given beside its bundle too is one file. Raises
+    Conflict where two different files would land under one name.
     """
-    found = {name: path for name, path in files.items() if not is_bundle(name)}
     refused: dict[str, BadInput] = {}
-    for number, name in enumerate(sorted(files.keys() - found.keys())):
+    found = _followed(
+        {name: path for name, path in files.items() if not is_bundle(name)},
+        folder / "manifests",
+        refused,
+    )
+    for number, name in enumerate(sorted(name for name in files if is_bundle(name))):
         place = folder / str(number)
         place.mkdir()
         try:
-            members = unpack(files[name], name, place)
+            members = _members(files[name], name, place)
         except BadInput as error:
             refused[name] = error
             shutil.rmtree(place)
@@ -105,7 +110,34 @@ def unbundled(
                     hint="give the bundle another name, or only one of both",
                 )
             found.setdefault(member, path)
-    return found | {name: files[name] for name in refused}, refused
+    bundles = {name: files[name] for name in refused if is_bundle(name)}
+    return found | bundles, refused
+
+
+def _members(path: Path, name: str, place: Path) -> dict[str, Path]:
+    """The files of a bundle, its manifests followed. Raises BadInput."""
+    content = place / "content"
+    content.mkdir()
+    refused: dict[str, BadInput] = {}
+    found = _followed(unpack(path, name, content), place / "manifests", refused)
+    for error in refused.values():
+        error.file, error.place = name, ", ".join(filter(None, (error.file, error.place)))
+        raise error
+    return found
+
+
+def _followed(
+    files: Mapping[str, Path], folder: Path, refused: dict[str, BadInput]
+) -> dict[str, Path]:
+    """The files with what their manifests say; why manifests were refused goes to `refused`."""
+    folder.mkdir()
+    found = dict(files)
+    for name in sorted(filter(is_manifest, files)):
+        try:
+            found = described(found, name, folder)
+        except BadInput as error:
+            refused[name] = error
+    return found
 
 
 def _unpack(

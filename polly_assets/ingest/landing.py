@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from polly_assets.atlases import Atlas
-from polly_assets.ingest.bundles import unbundled
+from polly_assets.ingest.bundles import is_bundle, unbundled
 from polly_assets.ingest.formats.grouping import SourceGroup, group_sources
 from polly_assets.ingest.formats.text import dataset_id_from_name
 from polly_assets.ingest.given import collect
@@ -63,11 +63,14 @@ def land(
     """Copy files into the landing folder of the atlas; a request for each source they touch.
 
     Bundles land as the files that are in them; one that is refused lands as it is, so that
-    its own job tells why. Raises BadInput where there is no data, and Conflict where files
-    would land under one name.
+    its own job tells why. Raises BadInput where there is no data or a manifest is wrong, and
+    Conflict where files would land under one name.
     """
     with tempfile.TemporaryDirectory(prefix="polly-bundles-") as folder:
-        files, _ = unbundled(collect(paths), Path(folder))
+        files, refused = unbundled(collect(paths), Path(folder))
+        for name, error in refused.items():
+            if not is_bundle(name):
+                raise error
         if requests := land_files(objects, atlas, files, priority):
             return requests
     raise BadInput(
