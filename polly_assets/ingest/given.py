@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from polly_assets.ingest.formats.cbio_names import CASE_LISTS, STUDY
 from polly_assets.ingest.formats.tenx_names import within_run
 from polly_resources.errors import Conflict, NotFound
 
@@ -20,7 +21,8 @@ def collect(paths: Sequence[Path]) -> dict[str, Path]:
 
     A file keeps its name, a folder's files their path below it; a file given twice lands
     once, under the longer name. What every run of an instrument calls alike, such as 10x's
-    `matrix.mtx`, has the folders that tell its run before it. Raises NotFound for a path that
+    `matrix.mtx`, has the folders that tell its run before it, and the files of a cBioPortal
+    study, whose names are alike too, have the study's folder. Raises NotFound for a path that
     does not exist and Conflict where two files would land under one name.
     """
     names: dict[Path, str] = {}
@@ -58,10 +60,20 @@ def unsafe_name(name: str) -> str:
 
 def _files(path: Path) -> Iterator[tuple[str, Path]]:
     if path.is_file():
-        yield within_run(path.name, path), path
+        yield _told_apart(path.name, path), path
     elif path.is_dir():
         for file in sorted(path.rglob("*")):
             if file.is_file():
-                yield within_run(file.relative_to(path).as_posix(), file), file
+                yield _told_apart(file.relative_to(path).as_posix(), file), file
     else:
         raise NotFound("no_such_file", "no file or folder of this name", file=str(path))
+
+
+def _told_apart(name: str, file: Path) -> str:
+    """The name with the folders before it without which it would be another's."""
+    inner = file.parent.name == CASE_LISTS
+    folder = (file.parent.parent if inner else file.parent).absolute()
+    own = f"{CASE_LISTS}/{file.name}" if inner else file.name
+    if name in (own, file.name) and folder.name and (folder / STUDY).is_file():
+        return f"{folder.name}/{own}"
+    return within_run(name, file)

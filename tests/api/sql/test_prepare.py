@@ -98,7 +98,10 @@ ANSWERS: list[tuple[str, list[Any]]] = [
     ("SHOW SCHEMAS", ["TCGA", "data_matrices", "geo"]),
     (
         "show tables in GEO",
-        ["annotations", "datasets", "features", "measurements", "samples", "search_index"],
+        [
+            *("annotations", "datasets", "features", "measurements", "samples", "search_index"),
+            "variants",
+        ],
     ),
     ("SHOW TABLES FROM geo LIKE 's_x%';", []),
     ("SHOW TABLES FROM geo LIKE 's_mples'", ["samples"]),

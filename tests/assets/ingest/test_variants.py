@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from polly_assets.ingest import normalize, steps
+from polly_assets.ingest.given import collect
 from polly_assets.publish.load import load_dataset
 from polly_assets.removal import remove
 from polly_resources.records import JobStatus
@@ -82,6 +83,18 @@ def test_a_study(instance, write):
     )
     assert {job.source for job in jobs} == {"landing/demo/st/meta_study.txt"}
     assert found(instance, "dataset_id", "allele_index") == [("st_sv", 1), ("st_sv", 2)]
+
+
+@pytest.mark.parametrize("given", ["f/st", "f", "f/st/data_exp.txt", "f/st/case_lists/c.txt"])
+def test_files_of_a_study_land_in_its_folder(write, given):
+    names = ("st/meta_study.txt", "st/data_exp.txt", "st/case_lists/c.txt", "other.csv")
+    for name in names:
+        folder = write(f"f/{name}", name).parent
+    path = folder.parent / given
+    expected = {name for name in names if given == "f" or name.startswith("st/")}
+    if path.is_file():
+        expected = {given.removeprefix("f/")}
+    assert set(collect([path])) == expected
 
 
 def test_deleting_the_dataset_deletes_them(instance, write):

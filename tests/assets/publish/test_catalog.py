@@ -35,7 +35,7 @@ def test_the_tables_that_exist_with_their_columns(instance, write):
 def test_an_embedded_engine_has_nothing_to_be_told(instance, write):
     instance.ingest(write("a.gct"))
     done = catalogued(instance.tables, "demo", lambda: instance.backends.query)
-    assert (done.tables, done.warning) == (6, "") and done.engine.startswith("DuckDB")
+    assert (done.tables, done.warning) == (7, "") and done.engine.startswith("DuckDB")
     assert checks.catalog_complete(done.tables, done.warning).passed
 
 
