@@ -38,6 +38,9 @@ _TEXT_COLUMNS = 5
 
 _PERHAPS_SWAPPED = ("no_numeric_columns", "not_a_number", "sidecar_matches_nothing")
 
+_BEGINNING = 64
+"""A NUL byte here says that the file is no text; one behind is damage to a text."""
+
 _NOT_DELIMITED = (b"!", b"^", b"#1.", b"\x89HDF", b"{", b"[", b"<")
 
 
@@ -57,7 +60,7 @@ class DelimitedReader(Reader):
         return (
             name.removesuffix(".gz").endswith(self.suffixes)
             and not start.startswith(_NOT_DELIMITED)
-            and (utf16 or b"\0" not in head)
+            and (utf16 or b"\0" not in head[:_BEGINNING])
         )
 
     def read(self, source: Source) -> Iterator[ParsedDataset | FailedDataset]:

@@ -169,8 +169,11 @@ def _records(text: str, separator: str, limit: int) -> list[list[str]]:
 
 def _record(text: str, separator: str) -> tuple[list[str], int]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    return next(reader), reader.line_num
+    try:
+        return next(reader), reader.line_num
+    except csv.Error:  # a cell that is longer than the library reads
+        return text.partition("\n")[0].split(separator), 1
 
 
 def _cells(line: str, separator: str) -> list[str]:
-    return next(csv.reader([line], delimiter=separator), [])
+    return _record(line, separator)[0] if line else []

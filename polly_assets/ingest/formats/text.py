@@ -154,12 +154,25 @@ def decode(data: bytes, name: str) -> tuple[str, tuple[Notice, ...]]:
 
 
 def utf8_lines(data: bytes, name: str) -> tuple[bytes, tuple[Notice, ...]]:
-    r"""The file as UTF-8 bytes with every line end (CR-LF, CR) made `\n`."""
+    r"""The file as UTF-8 bytes with every line end (CR-LF, CR) made `\n`.
+
+    Raises BadInput `binary_content` where it has a NUL byte, which no text has.
+    """
     notices: tuple[Notice, ...] = ()
     if not data.isascii():
         text, notices = decode(data, name)
         data = text.encode()
-    return unified(data), notices
+    data = unified(data)
+    if (at := data.find(b"\0")) >= 0:
+        line, before = data.count(b"\n", 0, at) + 1, data.rfind(b"\n", 0, at)
+        raise BadInput(
+            "binary_content",
+            "found a NUL byte, expected text",
+            file=name,
+            place=f"line {line}, byte {at - before}",
+            hint="the file was damaged, or is not what its name says: transfer it again",
+        )
+    return data, notices
 
 
 def unified(data: bytes) -> bytes:

@@ -25,7 +25,7 @@ _NUMBERS = (
 _ODD = (
     b"\0", b"\xff\xfe", b"\xef\xbb\xbf", b"\r", b"\r\n", b"\n\n", b'"', b'""', b"\t", b",", b";",
     b"#", b"!", b"^", b"=", b"<", b"&lol;", b"%", b"\x1f\x8b", b"\xe2\x80\xa8", b" " * 50,
-    b"A" * 5000,
+    b"A" * 5000, b"A" * 150_000,
 )  # fmt: skip
 
 

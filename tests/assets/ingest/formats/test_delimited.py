@@ -162,6 +162,8 @@ def test_quoted_cells(tmp_path: Path) -> None:
         ("", "empty_file", ""),
         ("\n\n", "no_rows", "line 1"),
         ('"', "no_rows", "line 1"),
+        ("a" * 200_000, "no_rows", "line 1"),
+        ("id,S1\n" + "g1,1\n" * 20 + "g2,\0\n", "binary_content", "line 22, byte 4"),
         ("just text\nand more\n", "no_numeric_columns", "line 2"),
     ],
 )

@@ -191,5 +191,13 @@ def test_decode(encoding: str) -> None:
     assert [n.code for n in notices] == ([] if encoding.startswith("utf-8") else ["not_utf8"])
 
 
+def test_a_text_has_no_nul() -> None:
+    for encoding in ("utf-8", "utf-16", "latin-1"):
+        with pytest.raises(BadInput) as caught:
+            utf8_lines("é\r\nab\0c".encode(encoding), "x")
+        error = caught.value
+        assert (error.code, error.file, error.place) == ("binary_content", "x", "line 2, byte 3")
+
+
 def test_utf8_lines() -> None:
     assert utf8_lines(b"a\r\nb\rc\n", "x") == (b"a\nb\nc\n", ())
