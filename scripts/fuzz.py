@@ -123,7 +123,9 @@ def main() -> int:
     options.add_argument("--workers", type=int, default=2, help="processes")
     options.add_argument("--seconds", type=float, default=5.0, help="most time for one file")
     options.add_argument("--memory", type=float, default=4.0, help="most memory of a process, GiB")
-    options.add_argument("--keep", type=Path, default=Path("build/fuzz"), help="folder for findings")
+    options.add_argument(
+        "--keep", type=Path, default=Path("build/fuzz"), help="folder for findings"
+    )
     args = options.parse_args()
     shutil.rmtree(args.keep, ignore_errors=True)
 
