@@ -4,6 +4,7 @@
 SHELL := /bin/sh
 PYTHON ?= python3
 PROFILE ?= servers
+TEST_WORKERS ?= 2
 # Each worker has servers of its own, about 4 GB; much of the time is spent on waiting for them.
 SERVER_WORKERS ?= 3
 VENV := .venv
@@ -31,7 +32,7 @@ demo: $(RUN_STAMP) ## Ingest example files (or DATA=FOLDER) into the atlas `demo
 	@$(BIN)/python scripts/demo.py --home $(DEMO_HOME) $(if $(DATA),--data "$(DATA)")
 
 test: $(DEV_STAMP) ## Run all tests (ARGS="tests/house -x" for some)
-	@$(if $(ARGS),,POLLY_OUTCOMES=.outcomes/embedded.json )$(BIN)/python -m pytest -m "not servers" $(ARGS)
+	@$(if $(ARGS),,POLLY_OUTCOMES=.outcomes/embedded.json )$(BIN)/python -m pytest -m "not servers" $(if $(ARGS),$(ARGS),-n $(TEST_WORKERS) --dist loadfile)
 
 test-servers: $(DEV_STAMP) ## Install and start the real servers, and run the tests that need them
 	@$(if $(ARGS),,POLLY_OUTCOMES=.outcomes/servers.json )$(BIN)/python -m pytest -m servers $(if $(ARGS),$(ARGS),-n $(SERVER_WORKERS) --dist loadfile)
