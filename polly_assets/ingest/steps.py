@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 import pyarrow as pa
@@ -147,7 +148,13 @@ def normalized(
     for job, found in _read_all(ingests, work.objects, sidecars, workers):
         good, failed = owned.admit(job, found)
         for parsed, seconds in good:
-            sink.add(parsed, owned.origin(job, parsed, failed), seconds)
+            try:
+                sink.add(parsed, owned.origin(job, parsed, failed), seconds)
+            except BadInput as error:  # a matrix that is read while it is stored
+                if len(good) > 1:
+                    raise
+                failed, good = owned.spoiled(job, parsed.dataset_id, error), []
+                break
             report.datasets += 1
             report.samples += parsed.samples.height
         report.failed += [f.dataset_id for f in failed]
@@ -258,6 +265,12 @@ class _Ownership:
             file_failures=tuple(failed),
         )
 
+    def spoiled(self, job: Job, dataset_id: str, error: BadInput) -> list[FailedDataset]:
+        """The only dataset of a file could not be stored after all."""
+        self._whole.discard(job.source)
+        del self._seen[dataset_id]
+        return [FailedDataset(dataset_id, error)]
+
     def stale(self) -> list[str]:
         """Datasets that a source held before and, now wholly read, holds no longer."""
         return sorted(
@@ -279,9 +292,9 @@ class _Sink:
 
     def add(self, parsed: ParsedDataset, origin: Origin, seconds: float) -> None:
         began = time.perf_counter()
-        for matrix in parsed.matrices:
-            for rows in matrix_rows(parsed.dataset_id, matrix, origin.shard):
-                self._keep(MATRICES, rows)
+        pieces = (matrix_rows(parsed.dataset_id, m, origin.shard) for m in parsed.matrices)
+        for rows in list(chain.from_iterable(pieces)):
+            self._keep(MATRICES, rows)
         for rows in variant_rows(parsed, origin.shard, self._genes):
             self._keep(VARIANTS, rows)
             if self._bytes >= FLUSH_BYTES:

@@ -9,7 +9,7 @@ from polly_assets.ingest import steps
 from polly_assets.ingest.formats import registry
 from polly_assets.publish.load import load_dataset
 from polly_assets.schema import ATLAS_TABLES
-from polly_resources.errors import Unavailable
+from polly_resources.errors import BadInput, Unavailable
 from polly_resources.records import JobAction, JobFilter, JobRequest, JobStatus
 from tests.assets.ingest import lines
 from tests.assets.instance import BROKEN_GCT, Instance, gct
@@ -51,6 +51,22 @@ class TestDatasets:
         assert load_dataset(instance.tables, "demo", "d3").matrices == {}
         (d3,) = instance.rows("datasets", dataset_id="d3")
         assert not d3["data_matrix_available"] and d3["data_table_name"] is None
+
+    def test_a_matrix_that_breaks_while_it_is_stored_fails_its_file_alone(
+        self, instance, write, monkeypatch
+    ):
+        rows = steps.matrix_rows
+
+        def breaking(dataset_id, matrix, shard):
+            yield from rows(dataset_id, matrix, shard)
+            if dataset_id == "b":
+                raise BadInput("damaged_chunk", "a chunk cannot be read")
+
+        monkeypatch.setattr(steps, "matrix_rows", breaking)
+        jobs = instance.ingest(write("a.gct", gct()), write("b.gct", gct()), write("c.gct", gct()))
+        assert ends(jobs) == {"a": S, "b": E, "c": S}
+        assert codes(jobs) == {"b": "damaged_chunk"}
+        assert instance.everywhere() == {"a", "c"}
 
     def test_one_of_several_fails(self, instance, write):
         jobs = instance.ingest(write("f.lines", "d1 1x1 1\nd2 !\nd3 1x1 3"))
