@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +22,8 @@ import pytest
 from polly_assets.publish.load import load_dataset
 from polly_assets.schema import ATLAS_TABLES
 from tests.assets.instance import Instance, gct
-from tests.e2e.stacks import pointed
 from tests.e2e.test_faults import POLLY, ROOT, assert_whole
 from tests.servers.profiles import Stack
-
-pytestmark = pytest.mark.servers
 
 KILLS = 20
 OPERATOR = ("waiting", "did not answer", "returned to the queue", "tried again")
@@ -127,38 +125,42 @@ class Lab:
         return child.returncode
 
 
-@pytest.mark.parametrize("profile", ["servers", "aws"])
-def test_every_dataset_ends_in_its_last_state_exactly_once(stacks, tmp_path, profile):
-    stack = stacks.get(profile)
-    draw = random.Random(7)
-    for variables in pointed(stack):
-        instance = Instance(tmp_path / "home", environ=variables)
-        lab = Lab(tmp_path / "files", tmp_path / "home", draw)
-        for i in range(8):
-            lab.write(f"d{i}")
-        chaos = Chaos(stack, draw)
-        try:
-            turns = 0
-            while len(chaos.kills) + lab.kills < KILLS or len(chaos.kills) < 2 * len(stack.servers):
-                code = lab.ingest(kill_after=draw.uniform(2, 8) if turns % 2 else None)
-                if code == 0:
-                    lab.delete(draw.choice(sorted(lab.values)))
-                for name in draw.sample(sorted(lab.values), 2):
-                    lab.write(name)
-                lab.write(f"new{turns}")
-                turns += 1
-        finally:
-            chaos.end()
-        lab.until_done("ingest", lab.folder, "--atlas", "demo")
-        print(f"{profile}: killed {sorted(chaos.kills)} and {lab.kills} workers in {turns} turns")
+def survive(stack: Stack, variables: Mapping[str, str], folder: Path) -> None:
+    """Bring, change and delete files under kills, then count what is left.
 
-        assert_whole(instance, list(lab.values))
-        for name, values in lab.values.items():
-            assert np.array_equal(load_dataset(instance.tables, "demo", name).matrices["X"], values)
-        before = versions(instance)
-        lab.until_done("ingest", lab.folder, "--atlas", "demo")
-        assert versions(instance) == before
-        assert all(any(word in text for text in lab.said) for word in OPERATOR[:2])
+    Args:
+        stack: the servers, running; they run at the end.
+        variables: which point at a fresh platform on them.
+        folder: where to work.
+    """
+    draw = random.Random(7)
+    instance = Instance(folder / "home", environ=variables)
+    lab = Lab(folder / "files", folder / "home", draw)
+    for i in range(8):
+        lab.write(f"d{i}")
+    chaos = Chaos(stack, draw)
+    try:
+        turns = 0
+        while len(chaos.kills) + lab.kills < KILLS or len(chaos.kills) < 2 * len(stack.servers):
+            code = lab.ingest(kill_after=draw.uniform(2, 8) if turns % 2 else None)
+            if code == 0:
+                lab.delete(draw.choice(sorted(lab.values)))
+            for name in draw.sample(sorted(lab.values), 2):
+                lab.write(name)
+            lab.write(f"new{turns}")
+            turns += 1
+    finally:
+        chaos.end()
+    lab.until_done("ingest", lab.folder, "--atlas", "demo")
+    print(f"killed {sorted(chaos.kills)} and {lab.kills} workers in {turns} turns")
+
+    assert_whole(instance, list(lab.values))
+    for name, values in lab.values.items():
+        assert np.array_equal(load_dataset(instance.tables, "demo", name).matrices["X"], values)
+    before = versions(instance)
+    lab.until_done("ingest", lab.folder, "--atlas", "demo")
+    assert versions(instance) == before
+    assert all(any(word in text for text in lab.said) for word in OPERATOR[:2])
 
 
 def versions(instance: Instance) -> list[int | None]:
