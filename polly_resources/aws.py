@@ -77,7 +77,7 @@ def client(
     address: Address,
     *,
     read_seconds: float = READ_SECONDS,
-    attempts: int = ATTEMPTS,
+    attempts: int | None = None,
 ) -> Any:
     """A client of one service at the address's endpoint and region; safe to share by threads.
 
@@ -89,7 +89,7 @@ def client(
         connect_timeout=CONNECT_SECONDS,
         read_timeout=read_seconds,
         max_pool_connections=32,
-        retries={"mode": "standard", "total_max_attempts": attempts},
+        retries={"mode": "standard", "total_max_attempts": attempts or ATTEMPTS},
         # A server under one name cannot answer for bucket.name.
         s3={"addressing_style": "path"} if endpoint else None,
         # Servers in AWS's place do not all know the newer checksums.

@@ -161,11 +161,17 @@ def test_a_write_that_a_rebuild_overtakes_is_made_again(open_index, monkeypatch)
 
 
 def test_rebuilds_at_the_same_time_end_with_one_of_them(open_index):
-    def rebuild(number: int) -> None:
-        open_index().rebuild("demo", [document(f"{number}_{i}") for i in range(20)])
+    def rebuild(number: int) -> bool:
+        """Whether it came to its end: on a slow machine one may be taken for dead."""
+        try:
+            open_index().rebuild("demo", [document(f"{number}_{i}") for i in range(20)])
+        except Unavailable as error:
+            assert error.code == "search_rebuild_lost"
+            return False
+        return True
 
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(rebuild, range(4)))
+        assert any(pool.map(rebuild, range(4)))
     index = open_index()
     ids = [entry.dataset_id for entry in index.scan("demo")]
     assert len(ids) == 20 and len({each.partition("_")[0] for each in ids}) == 1

@@ -47,8 +47,12 @@ def test_every_reader_refuses_a_bomb(row, tmp_path: Path, monkeypatch: pytest.Mo
     beginning = b"\x89HDF\r\n\x1a\n" if row.name in HDF5 else b""
     path = tmp_path / f"x{row.suffixes[0]}.gz"
     path.write_bytes(gzip.compress(beginning + bytes(8 << 20)))
+    beside = {name: tmp_path / f"{name}.tsv" for name in ("barcodes", "features")}
+    for each in beside.values():
+        each.write_text("one\n")
+    sidecars = beside if row.name == "tenx_mtx" else {}
     with pytest.raises(BadInput) as caught:
-        list(row.load().read(Source(path, path.name)))
+        list(row.load().read(Source(path, path.name, sidecars)))
     assert caught.value.code == "unpacks_too_large"
 
 
