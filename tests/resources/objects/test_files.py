@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -162,15 +164,27 @@ def test_a_name_that_is_not_utf8_is_passed_over_with_a_warning(root, store, capl
     assert "not UTF-8" in caplog.text
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")
-def test_a_folder_that_may_not_be_read_is_named(root, store):
-    (root / "landing").chmod(0)
+@contextmanager
+def ordinary_user():
+    """Not root, who may read every folder."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65534)
     try:
-        with pytest.raises(Misconfigured) as caught:
+        yield
+    finally:
+        os.seteuid(before)
+
+
+def test_a_folder_that_may_not_be_read_is_named():
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        (Path(folder) / "landing").mkdir(0o000)
+        store = FileStore(f"file://{folder}")
+        with ordinary_user(), pytest.raises(Misconfigured) as caught:
             keys(store)
         assert caught.value.code == "store_unreadable"
-    finally:
-        (root / "landing").chmod(0o755)
+        (Path(folder) / "landing").chmod(0o755)
 
 
 def test_a_listing_survives_files_that_vanish(root, store):
