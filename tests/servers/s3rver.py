@@ -5,6 +5,7 @@ The negative control: a test that finds no loss here would find none anywhere.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -22,6 +23,8 @@ const [address, port, directory] = process.argv.slice(2);
 DUMMY_ACCOUNT.createKeyPair(process.env.ACCESS, process.env.SECRET);
 new S3rver({ address, port: Number(port), directory, silent: true }).run();
 """
+# Node trusts its own list alone, and a registry's mirror may be trusted by the machine's.
+_AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 
 
 class S3rver(S3Server):
@@ -36,7 +39,10 @@ class S3rver(S3Server):
         with installing(_folder().name) as folder:
             if folder is not None:
                 quiet = ("--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error")
-                run("npm", "install", "--prefix", folder, *quiet, f"s3rver@{_VERSION}")
+                run(
+                    *("npm", "install", "--prefix", folder, *quiet, f"s3rver@{_VERSION}"),
+                    NODE_EXTRA_CA_CERTS=os.environ.get("NODE_EXTRA_CA_CERTS", _AUTHORITIES),
+                )
                 (folder / "start.js").write_text(_START)
 
     def command(self) -> Sequence[str | Path]:
