@@ -8,21 +8,18 @@ Owns the contract's face. Keep out: its rules (`dynamodb_submit`, `dynamodb_clai
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from sys import maxsize
 
-from polly_resources.errors import Conflict
-from polly_resources.jobs.base import LEGAL_MOVES, JobLedger
+from polly_resources.jobs.base import JobLedger
 from polly_resources.jobs.dynamodb_claim import Order, claim
 from polly_resources.jobs.dynamodb_find import find
 from polly_resources.jobs.dynamodb_moves import finish, renew, requeue
 from polly_resources.jobs.dynamodb_submit import submit
 from polly_resources.jobs.dynamodb_table import Table
+from polly_resources.jobs.outcomes import by_job
 from polly_resources.records import Failure, Job, JobFilter, JobOutcome, JobRequest, JobStatus
-
-_ENDS = LEGAL_MOVES[JobStatus.RUNNING] - {JobStatus.QUEUED}
 
 
 def _now() -> datetime:
@@ -89,16 +86,7 @@ class DynamoLedger(JobLedger):
         Texts and warnings too long for an item are cut, and say so. Raises Conflict for an
         outcome that is no end of a running job.
         """
-        by_job: dict[str, list[JobOutcome]] = defaultdict(list)
-        for outcome in outcomes:
-            if outcome.status not in _ENDS:
-                raise Conflict(
-                    "illegal_move",
-                    f"job {outcome.job_id} cannot finish as {outcome.status}, "
-                    f"expected one of: {', '.join(sorted(_ENDS))}",
-                )
-            by_job[outcome.job_id].append(outcome)
-        finish(self._table, batch_id, by_job, self._clock())
+        finish(self._table, batch_id, by_job(outcomes), self._clock())
 
     def requeue(
         self,

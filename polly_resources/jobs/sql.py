@@ -9,7 +9,6 @@ database (`sql_sqlite`, `sql_postgresql`).
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -29,9 +28,9 @@ from sqlalchemy import (
 )
 
 from polly_resources.addresses import bad_address, strip_password
-from polly_resources.errors import Conflict
 from polly_resources.jobs.base import LEGAL_MOVES, MAX_ATTEMPTS, JobLedger
 from polly_resources.jobs.ids import member_id, member_number
+from polly_resources.jobs.outcomes import by_job
 from polly_resources.jobs.sql_engine import Database
 from polly_resources.jobs.sql_postgresql import PostgresqlDatabase
 from polly_resources.jobs.sql_sqlite import SqliteDatabase
@@ -54,7 +53,6 @@ _DATABASES: Mapping[str, type[SqliteDatabase] | type[PostgresqlDatabase]] = {
 """The database of each scheme of addresses."""
 
 _C = JOBS.c
-_ENDS = LEGAL_MOVES[JobStatus.RUNNING] - {JobStatus.QUEUED}
 _UNCLAIMED = {"batch_id": None, "owner": None, "lease_until": None}
 _EMPTY: Mapping[str, Any] = _UNCLAIMED | {
     "stage": "",
@@ -152,22 +150,14 @@ class SqlLedger(JobLedger):
 
         Raises Conflict for an outcome that is no end of a running job.
         """
-        by_job: dict[str, list[JobOutcome]] = defaultdict(list)
-        for outcome in outcomes:
-            if outcome.status not in _ENDS:
-                raise Conflict(
-                    "illegal_move",
-                    f"job {outcome.job_id} cannot finish as {outcome.status}, "
-                    f"expected one of: {', '.join(sorted(_ENDS))}",
-                )
-            by_job[outcome.job_id].append(outcome)
+        found = by_job(outcomes)
         with self._database.write() as connection:
             now = self._clock()
-            for ids in chunks(list(by_job)):
+            for ids in chunks(list(found)):
                 held = select(JOBS).where(_C.batch_id == batch_id, _C.job_id.in_(ids))
                 rows = [dict(row) for row in connection.execute(held).mappings()]
                 for row in rows:
-                    _finish_file(connection, row, by_job[row["job_id"]], now)
+                    _finish_file(connection, row, found[row["job_id"]], now)
 
     def requeue(
         self,
