@@ -40,6 +40,7 @@ from polly_resources.query import athena_errors, athena_results, athena_sql, res
 from polly_resources.query.base import QueryEngine, Relation, Statement
 from polly_resources.query.duckdb import DuckDBEngine
 from polly_resources.query.glue import GlueCatalog
+from polly_resources.query.sql_words import quote
 from polly_resources.query.trino_rows import select_rows
 from polly_resources.tables.base import TableFiles
 
@@ -136,7 +137,7 @@ class AthenaEngine(QueryEngine):
         if not relation.files.files:
             return trino_sql.select_nothing(relation.schema)
         database, name = self._glue.name_of(relation.files.table)
-        source = f"{trino_sql.quote(database)}.{trino_sql.quote(name)}"
+        source = f"{quote(database)}.{quote(name)}"
         return trino_sql.select(relation.schema, source)
 
     def _execute(self, text: str) -> dict[str, Any]:

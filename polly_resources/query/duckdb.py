@@ -23,6 +23,7 @@ from polly_resources.errors import BadQuery, Misconfigured
 from polly_resources.query import duckdb_errors, duckdb_trino, duckdb_views, results
 from polly_resources.query.base import QueryEngine, Relation, Statement
 from polly_resources.query.duckdb_macros import MACROS
+from polly_resources.query.sql_words import literal, quote
 from polly_resources.tables.base import TableFiles
 
 
@@ -163,9 +164,7 @@ class _Job:
     def _attempt(self, *, by_name: bool) -> pa.Table:
         for name, relation in self._relations.items():
             query = self._source(name, relation, by_name)
-            self._cursor.execute(
-                f"CREATE OR REPLACE TEMP VIEW {duckdb_views.quote(name)} AS {query}"
-            )
+            self._cursor.execute(f"CREATE OR REPLACE TEMP VIEW {quote(name)} AS {query}")
         answer = self._cursor.sql(self._sql)
         kinds = [str(kind) for kind in answer.types]
         return _finish(answer.to_arrow_table(), kinds)
@@ -217,7 +216,7 @@ def _connect(limits: Limits, folders: frozenset[str]) -> _Instance:
             "threads": limits.threads or os.cpu_count() or 1,
         },
     )
-    listed = ", ".join(duckdb_views.literal(folder) for folder in sorted(folders))
+    listed = ", ".join(literal(folder) for folder in sorted(folders))
     connection.execute(
         f"{MACROS}; SET GLOBAL TimeZone = 'UTC';"
         " SET GLOBAL default_null_order = 'nulls_last'; SET GLOBAL parquet_metadata_cache = true;"

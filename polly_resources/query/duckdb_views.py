@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from polly_resources.errors import Misconfigured
 from polly_resources.query.base import Relation
+from polly_resources.query.sql_words import TypeNames, literal, quote
 
 _SIMPLE: tuple[tuple[Callable[[pa.DataType], bool], str], ...] = (
     (pa.types.is_boolean, "BOOLEAN"),
@@ -38,44 +39,19 @@ _SIMPLE: tuple[tuple[Callable[[pa.DataType], bool], str], ...] = (
     (pa.types.is_null, "VARCHAR"),
 )
 
-
-def quote(name: str) -> str:
-    """An SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """An SQL string."""
-    return "'" + text.replace("'", "''") + "'"
+_TYPES = TypeNames(
+    engine="DuckDB",
+    simple=_SIMPLE,
+    moment="TIMESTAMPTZ",
+    timestamp="TIMESTAMP",
+    array="{}[]",
+    struct="STRUCT",
+)
 
 
 def type_name(kind: pa.DataType) -> str:
     """The DuckDB type that holds an Arrow type. Raises Misconfigured for one it has not."""
-    for test, name in _SIMPLE:
-        if test(kind):
-            return name
-    name = _parametric(kind)
-    if not name:
-        raise Misconfigured("unknown_type", f"DuckDB has no type for Arrow's {kind}")
-    return name
-
-
-def _parametric(kind: pa.DataType) -> str:
-    name = ""
-    if pa.types.is_timestamp(kind):
-        name = "TIMESTAMPTZ" if kind.tz else "TIMESTAMP"
-    elif pa.types.is_decimal128(kind):
-        name = f"DECIMAL({kind.precision}, {kind.scale})"
-    elif pa.types.is_dictionary(kind):
-        name = type_name(kind.value_type)
-    elif pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        name = f"{type_name(kind.value_type)}[]"
-    elif pa.types.is_map(kind):
-        name = f"MAP({type_name(kind.key_type)}, {type_name(kind.item_type)})"
-    elif pa.types.is_struct(kind):
-        fields = ", ".join(f"{quote(field.name)} {type_name(field.type)}" for field in kind)
-        name = f"STRUCT({fields})"
-    return name
+    return _TYPES.of(kind)
 
 
 def local_path(address: str) -> str:

@@ -13,9 +13,9 @@ from collections.abc import Collection
 import pyarrow as pa
 
 from polly_resources.query import trino_sql
+from polly_resources.query.sql_words import quote
 from polly_resources.query.trino_client import Client
 from polly_resources.query.trino_errors import Refused
-from polly_resources.query.trino_sql import quote
 from polly_resources.query.trino_types import field_names
 
 _PLAIN = ("dataset_id", "title")

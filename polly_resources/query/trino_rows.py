@@ -20,6 +20,7 @@ import pyarrow as pa
 from polly_resources.errors import Misconfigured
 from polly_resources.query import trino_sql
 from polly_resources.query.base import Relation
+from polly_resources.query.sql_words import literal, quote
 
 
 def select_rows(relation: Relation) -> str:
@@ -40,7 +41,7 @@ def select_rows(relation: Relation) -> str:
         f"{name} {_carrier(field.type)}" for name, field in zip(names, schema, strict=True)
     )
     casts = ", ".join(_cast(name, field) for name, field in zip(names, schema, strict=True))
-    parsed = f"CAST(JSON_PARSE({trino_sql.literal(data)}) AS ARRAY(ROW({kinds})))"
+    parsed = f"CAST(JSON_PARSE({literal(data)}) AS ARRAY(ROW({kinds})))"
     return f"SELECT {casts} FROM UNNEST({parsed}) AS r ({', '.join(names)})"  # noqa: S608 - quoted
 
 
@@ -49,7 +50,7 @@ def _cast(name: str, field: pa.Field) -> str:
     value = f"FROM_BASE64({name})" if _is_binary(kind) else name
     # In memory, moments may have microseconds.
     name = trino_sql.type_name(kind).replace("TIMESTAMP(3) WITH", "TIMESTAMP(6) WITH")
-    return f"CAST({value} AS {name}) AS {trino_sql.quote(field.name)}"
+    return f"CAST({value} AS {name}) AS {quote(field.name)}"
 
 
 def _carrier(kind: pa.DataType) -> str:
@@ -59,7 +60,7 @@ def _carrier(kind: pa.DataType) -> str:
     if pa.types.is_map(kind):
         return f"MAP({_inner(kind.key_type)}, {_inner(kind.item_type)})"
     if pa.types.is_struct(kind):
-        fields = ", ".join(f"{trino_sql.quote(f.name)} {_inner(f.type)}" for f in kind)
+        fields = ", ".join(f"{quote(f.name)} {_inner(f.type)}" for f in kind)
         return f"ROW({fields})"
     return "VARCHAR"
 

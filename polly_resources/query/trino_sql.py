@@ -13,9 +13,9 @@ from collections.abc import Callable, Collection, Mapping
 import pyarrow as pa
 from sqlglot import exp
 
-from polly_resources.errors import Misconfigured
 from polly_resources.query import portable, results
 from polly_resources.query.base import Statement
+from polly_resources.query.sql_words import TypeNames, quote
 from polly_resources.query.trino_rules import rewrite
 
 _SIMPLE: tuple[tuple[Callable[[pa.DataType], bool], str], ...] = (
@@ -38,6 +38,16 @@ _SIMPLE: tuple[tuple[Callable[[pa.DataType], bool], str], ...] = (
     (pa.types.is_large_binary, "VARBINARY"),
     (pa.types.is_date, "DATE"),
     (pa.types.is_time, "TIME(6)"),
+)
+
+_TYPES = TypeNames(
+    engine="Trino",
+    simple=_SIMPLE,
+    # Trino reads a moment of a Delta table in milliseconds.
+    moment="TIMESTAMP(3) WITH TIME ZONE",
+    timestamp="TIMESTAMP(6)",
+    array="ARRAY({})",
+    struct="ROW",
 )
 
 
@@ -83,44 +93,9 @@ def select_nothing(schema: pa.Schema) -> str:
     return f"SELECT {', '.join(_column(field, False) for field in schema)} WHERE false"
 
 
-def quote(name: str) -> str:
-    """An SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """An SQL string."""
-    return "'" + text.replace("'", "''") + "'"
-
-
 def type_name(kind: pa.DataType) -> str:
     """The SQL type that holds an Arrow type. Raises Misconfigured for one that has none."""
-    for test, name in _SIMPLE:
-        if test(kind):
-            return name
-    name = _parametric(kind)
-    if not name:
-        raise Misconfigured("unknown_type", f"Trino has no type for Arrow's {kind}")
-    return name
-
-
-def _parametric(kind: pa.DataType) -> str:
-    name = ""
-    if pa.types.is_timestamp(kind):
-        # Trino reads a moment of a Delta table in milliseconds.
-        name = "TIMESTAMP(3) WITH TIME ZONE" if kind.tz else "TIMESTAMP(6)"
-    elif pa.types.is_decimal128(kind):
-        name = f"DECIMAL({kind.precision}, {kind.scale})"
-    elif pa.types.is_dictionary(kind):
-        name = type_name(kind.value_type)
-    elif pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        name = f"ARRAY({type_name(kind.value_type)})"
-    elif pa.types.is_map(kind):
-        name = f"MAP({type_name(kind.key_type)}, {type_name(kind.item_type)})"
-    elif pa.types.is_struct(kind):
-        fields = ", ".join(f"{quote(field.name)} {type_name(field.type)}" for field in kind)
-        name = f"ROW({fields})"
-    return name
+    return _TYPES.of(kind)
 
 
 def _own_names(tree: exp.Query, statement: Statement) -> None:

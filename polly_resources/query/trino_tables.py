@@ -13,9 +13,9 @@ import threading
 from collections.abc import Collection, Iterable
 
 from polly_resources.errors import Misconfigured
+from polly_resources.query.sql_words import literal, quote
 from polly_resources.query.trino_client import Client
 from polly_resources.query.trino_errors import Refused
-from polly_resources.query.trino_sql import literal, quote
 from polly_resources.tables.base import TableFiles
 
 _EXISTS = {"ALREADY_EXISTS", "SCHEMA_ALREADY_EXISTS", "TABLE_ALREADY_EXISTS"}
