@@ -10,9 +10,11 @@ import pytest
 from polly_resources.settings import Settings, load
 
 # The suites of contracts are imported, not collected: let their failures show values too.
-pytest.register_assert_rewrite("tests.contracts", "tests.e2e.faults", "tests.e2e.walk")
+pytest.register_assert_rewrite(
+    "tests.contracts", "tests.e2e.faults", "tests.e2e.on_servers", "tests.e2e.walk"
+)
 
-pytest_plugins = ["tests.contracts.gaps", "tests.e2e.stacks", "tests.servers.pool"]
+pytest_plugins = ["tests.contracts.gaps", "tests.servers.pool", "tests.e2e.stacks"]
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ Keep out: the servers (`tests.servers`) and what is tested.
 
 from __future__ import annotations
 
-import os
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.servers.base import data_folder
+from tests.servers.pool import lacks
 
 if TYPE_CHECKING:
     from tests.servers.profiles import Stack
@@ -39,9 +39,7 @@ class Stacks:
             folder.mkdir()
             stack = self._running[profile] = STACKS[profile](folder)
         if lacking := stack.missing():
-            if os.environ.get("CI"):
-                pytest.fail(lacking)
-            pytest.skip(lacking)
+            lacks(lacking)
         stack.start()
         return stack
 

@@ -20,8 +20,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import boto3
+from botocore.config import Config
 from filelock import FileLock
 
 ROOT = Path(__file__).parents[2]
@@ -252,6 +254,18 @@ def data_folder(name: str) -> Path:
     folder = Path(tempfile.mkdtemp(prefix=f"polly-{name}-", dir=tempfile.gettempdir()))
     folder.chmod(0o755)
     return folder
+
+
+def aws_client(service: str, endpoint: str) -> Any:
+    """A client of a server that speaks AWS's protocol, which gives up soon."""
+    return boto3.client(
+        service,
+        endpoint_url=endpoint,
+        region_name=AWS["AWS_DEFAULT_REGION"],
+        aws_access_key_id=AWS["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=AWS["AWS_SECRET_ACCESS_KEY"],
+        config=Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 2}),
+    )
 
 
 def free_port() -> int:

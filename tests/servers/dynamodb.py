@@ -12,10 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-import boto3
-from botocore.config import Config
-
-from tests.servers.base import AWS, HOST, Server, cache, free_port, installing, run
+from tests.servers.base import HOST, Server, aws_client, cache, free_port, installing, run
 
 _VERSION = "3.1.0"
 _LAUNCHER = Path(__file__).with_name("DynamoDBLoopback.java")
@@ -86,14 +83,7 @@ class DynamoDB(Server):
 
     def client(self) -> Any:
         """A client of its tables."""
-        return boto3.client(
-            "dynamodb",
-            endpoint_url=self.endpoint,
-            region_name=AWS["AWS_DEFAULT_REGION"],
-            aws_access_key_id=AWS["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=AWS["AWS_SECRET_ACCESS_KEY"],
-            config=Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 2}),
-        )
+        return aws_client("dynamodb", self.endpoint)
 
 
 def _folder() -> Path:

@@ -11,10 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-import boto3
-from botocore.config import Config
-
-from tests.servers.base import AWS, HOST, Server, cache, free_port, installing, run
+from tests.servers.base import AWS, HOST, Server, aws_client, cache, free_port, installing, run
 
 _VERSION = "1.7.1"
 _ACCOUNT = "000000000000"
@@ -82,14 +79,7 @@ class ElasticMQ(Server):
 
     def client(self) -> Any:
         """A client of its queues."""
-        return boto3.client(
-            "sqs",
-            endpoint_url=self.endpoint,
-            region_name=AWS["AWS_DEFAULT_REGION"],
-            aws_access_key_id=AWS["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=AWS["AWS_SECRET_ACCESS_KEY"],
-            config=Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 2}),
-        )
+        return aws_client("sqs", self.endpoint)
 
     def make_queue(self, name: str, visibility_seconds: int = 30, receives: int = 0) -> str:
         """Make a queue and return its URL.

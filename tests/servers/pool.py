@@ -9,7 +9,7 @@ import os
 import shutil
 import signal
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import pytest
 
@@ -21,6 +21,13 @@ S = TypeVar("S", bound=Server)
 def pytest_configure(config: pytest.Config) -> None:
     """Let SIGTERM end the session as Ctrl-C does, so that its servers are stopped."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def lacks(reason: str) -> NoReturn:
+    """End a test that this machine cannot run: skipped, but failed in CI."""
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 class Pool:
@@ -43,10 +50,7 @@ class Pool:
     def new(self, kind: type[S]) -> S:
         """A server of the test's own, not started; the test stops it."""
         if lacking := kind.missing():
-            reason = f"{kind.name} needs {lacking}"
-            if os.environ.get("CI"):
-                pytest.fail(reason)
-            pytest.skip(reason)
+            lacks(f"{kind.name} needs {lacking}")
         folder = self.folder / f"{len(list(self.folder.iterdir()))}"
         folder.mkdir()
         return kind(folder)
