@@ -142,6 +142,11 @@ def password(capability: str, environ: Mapping[str, str] | None = None) -> str:
     return env.get(f"{name}_PASSWORD") or strip_password(env.get(name, ""))[1]
 
 
+def native_wanted(environ: Mapping[str, str] | None = None) -> bool:
+    """Whether compiled code may be used; not where POLLY_NATIVE is 0."""
+    return (os.environ if environ is None else environ).get("POLLY_NATIVE") != "0"
+
+
 def environment(settings: Settings, environ: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment for a child process that shall load the same settings."""
     env = dict(os.environ if environ is None else environ)
