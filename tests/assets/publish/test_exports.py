@@ -304,18 +304,40 @@ class TestH5ad:
         assert data.var["symbol"].tolist()[::2] == ["TP53", "A/B"]
 
     def test_uns(self, tmp_path):
-        data = ad.read_h5ad(written("h5ad", tmp_path, content(samples=rich_samples())))
-        uns = {key: json.loads(value) for key, value in data.uns.items()}
-        assert uns["metadata"] == {"title": "A study", "n": 3}
-        assert uns["provenance"] == {
-            **{"atlas": "geo", "dataset_id": "GSE1", "version": 2},
-            **{"ingested_at": "2026-01-02T00:00:00+00:00", "p": None},
+        metadata = {
+            **{"title": "A study", "n": 3, "big": 2**70, "sure": True, "p": 0.1, "gone": None},
+            **{"tags": ["a", "b"], "none": [], "sizes": [1, 2], "mixed": [1, "x"]},
+            **{"deep": {"a/b": {"c": 1.5}}, "a/b": "x", "curated": "ours", "nul": "a\0b"},
+            **{"records": [{"a": 1}], "flags": [True, False], "half \ud800": "\ud800"},
         }
-        assert uns["lists"]["obs"] == {
+        curated = {"curated_disease": ["flu"], "curated_cell_line": None}
+        origin = {"version": 2, "ingested_at": datetime(2026, 1, 2, tzinfo=UTC)}
+        dataset = content(samples=rich_samples(), metadata=metadata, curated=curated | origin)
+        uns = ad.read_h5ad(written("h5ad", tmp_path, dataset)).uns
+        lists, names = json.loads(uns.pop("lists")), json.loads(uns.pop("original_names"))
+        found = {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in uns.items()}
+        found["curated"] = {k: v.tolist() for k, v in found["curated"].items()}
+        assert found == {
+            **{"title": "A study", "n": 3, "big": str(2**70), "sure": True, "p": 0.1},
+            **{"tags": ["a", "b"], "none": [], "sizes": [1, 2], "mixed": '[1, "x"]'},
+            **{"deep": {"a_b": {"c": 1.5}}, "a_b": "x", "curated.1": "ours", "nul": "a\ufffdb"},
+            **{"records": '[{"a": 1}]', "flags": [True, False], "half ?": "?"},
+            "curated": {"curated_disease": ["flu"]},
+            "provenance": {
+                **{"atlas": "geo", "dataset_id": "GSE1", "version": 2},
+                "ingested_at": "2026-01-02T00:00:00+00:00",
+            },
+        }
+        assert lists["obs"] == {
             "curated_disease": {"a|b\\|c": ["a", "b|c"], "": []},
             "curated_tissue": {"lung": ["lung"]},
         }
-        assert uns["original_names"]["obs"] == {"mg_dL": "mg/dL", "__": "", "__index_": "_index"}
+        assert names["obs"] == {"mg_dL": "mg/dL", "__": "", "__index_": "_index"}
+        assert names["uns"] == {
+            "a_b": "a/b",
+            "curated.1": "curated",
+            "half ?": "half ?",
+        }
 
     @pytest.mark.parametrize("kind", ["float32", "float64", "int32", "int64"])
     def test_matrices(self, tmp_path, kind):
@@ -378,7 +400,7 @@ class TestH5ad:
         if isinstance(block, SparseBlock):
             block = sp.csr_matrix((block.values, block.indices, block.indptr), x.shape).toarray()
         assert np.array_equal(block, x)
-        assert back.metadata["metadata"] == '{"title": "A study", "n": 3}'
+        assert (back.metadata["title"], back.metadata["n"]) == ("A study", 3)
 
 
 def variants() -> pl.DataFrame:
