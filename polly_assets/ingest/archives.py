@@ -1,13 +1,13 @@
 """Zip and tar files as streams of members, trusting nothing that they say.
 
 Owns the reading of both archive formats: every fault of one is a `Refused`, whatever the
-library raises. Keep out: names, limits of size, and writing (`bundles`).
+library raises. Keep out: names, limits of size, and writing (`bundles`), and how a tar is
+packed (`unpacking`).
 """
 
 from __future__ import annotations
 
 import lzma
-import mmap
 import stat
 import struct
 import tarfile
@@ -17,19 +17,26 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from io import BufferedIOBase
 from itertools import count
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, Self, cast
 
-from polly_assets.ingest.formats.packed import GZIP_ERRORS, check_growth, gunzipped
+from polly_assets.ingest.formats.packed import GZIP_ERRORS
+from polly_assets.ingest.unpacking import UNPACK_ERRORS, Watched, unpacked
 
 _STEP = 1024**2
 _ENTRY = b"PK\x01\x02"
+_END, _END_SIZE = b"PK\x05\x06", 22
+_END64, _END64_SIZE = b"PK\x06\x06", 56 + 20
+_MOST_COMMENT = 0xFFFF
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
-_ENCRYPTED = 0x1
+_ENCRYPTED, _UTF8 = 0x1, 0x800
+_MOST_HEADER = 16 * 1024
+"""Bytes of a tar's extended header; the library's search in one takes the square of this."""
+
 _DAMAGE: tuple[type[Exception], ...] = (
     *GZIP_ERRORS,
+    *UNPACK_ERRORS,
     IndexError,
     NotImplementedError,
     OverflowError,
@@ -64,22 +71,65 @@ def zip_members(path: Path, most: int) -> Iterator[Member]:
     """The files of a zip. Raises Refused."""
     with _guarded():
         if _entries(path, most) > most:
-            raise _too_many(most)
+            raise too_many(most)
         archive = zipfile.ZipFile(path)
     with archive:
         for info in archive.infolist():
-            if not info.is_dir():
+            folder = info.filename.endswith("\\") and not info.file_size
+            if not (folder or info.is_dir()):
                 _check_zip(info)
-                yield Member(info.filename, partial(_read_zip, archive, info))
+                yield Member(_name(info), partial(_read_zip, archive, info))
 
 
 def _entries(path: Path, most: int) -> int:
-    """How many entries a zip's directory has, before it is held in memory; counted to `most`."""
-    found, at = 0, 0
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        while found <= most and (at := data.find(_ENTRY, at) + 1):
-            found += 1
+    """How many entries a zip's directory has, before it is held in memory; counted to `most`.
+
+    The directory lies where the library looks for it: as long as the end record says, before it.
+    """
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(0, size - _END_SIZE - _MOST_COMMENT))
+        tail = file.read()
+        at = tail.rfind(_END)
+        record = tail[at : at + _END_SIZE]
+        if at < 0 or len(record) < _END_SIZE:
+            raise zipfile.BadZipFile("it has no directory at its end")
+        if struct.unpack_from("<H", record, 4)[0] not in (0, 0xFFFF):
+            raise Refused(
+                "split_bundle",
+                "found the last part of a zip in several parts, expected one file",
+                "",
+                "join the parts with `zip -s 0 x.zip --out whole.zip`",
+            )
+        (length,) = struct.unpack_from("<L", record, 12)
+        end = size - len(tail) + at
+        wide = tail[max(0, at - _END64_SIZE) : at]
+        if wide.startswith(_END64):
+            (length,) = struct.unpack_from("<Q", wide, 40)
+            end -= _END64_SIZE
+        file.seek(max(0, end - length))
+        return _counted(file, min(length, end), most)
+
+
+def _counted(file: IO[bytes], length: int, most: int) -> int:
+    found, held = 0, b""
+    while length > 0 and found <= most and (piece := file.read(min(length, _STEP))):
+        length -= len(piece)
+        held += piece
+        found += held.count(_ENTRY)
+        held = held[-len(_ENTRY) + 1 :]
     return found
+
+
+def _name(info: zipfile.ZipInfo) -> str:
+    """The name as it was meant: whole, and UTF-8 where it is that without saying so."""
+    name = info.orig_filename
+    if not info.flag_bits & _UTF8 and not name.isascii():
+        try:
+            return name.encode("cp437").decode()
+        except UnicodeError:
+            return name
+    return name
 
 
 def _check_zip(info: zipfile.ZipInfo) -> None:
@@ -110,13 +160,13 @@ def _read_zip(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes
 
 
 def tar_members(path: Path, most: int) -> Iterator[Member]:
-    """The files of a tar, gzipped or not, read front to back. Raises Refused."""
+    """The files of a tar, packed or not, read front to back. Raises Refused."""
     with path.open("rb") as raw:
-        packed = raw.read(2) == b"\x1f\x8b"
-        raw.seek(0)
-        stream = _Stream(raw, gunzipped(raw) if packed else raw, path.name)
         with _guarded():
-            archive = tarfile.TarFile.open(fileobj=cast(IO[bytes], stream), mode="r|")
+            stream = Watched(raw, unpacked(raw), path.name)
+            archive = tarfile.TarFile.open(
+                fileobj=cast(IO[bytes], stream), mode="r|", tarinfo=_Header
+            )
         with archive:
             for number in count(1):
                 with _guarded(f"entry {number}"):
@@ -124,20 +174,60 @@ def tar_members(path: Path, most: int) -> Iterator[Member]:
                 if info is None:
                     break
                 if number > most:
-                    raise _too_many(most)
+                    raise too_many(most)
                 _check_tar(info)
                 if info.isreg():
                     yield Member(info.name, partial(_read_tar, archive, info))
-        if stream.ended:
+            with _guarded(f"after {number - 1} entries"):
+                _check_end(archive, stream, number - 1)
+
+
+def _check_end(archive: tarfile.TarFile, stream: Watched, entries: int) -> None:
+    """Reads on to the end of the file, so that its checksum is seen and nothing is left."""
+    if stream.ended:
+        raise Refused(
+            "cut_bundle",
+            "the bundle ends without its end mark, expected two blocks of zeros",
+            f"after {entries} entries",
+            "it was cut short: transfer it again",
+        )
+    rest = cast(IO[bytes], archive.fileobj)
+    while piece := rest.read(_STEP):
+        if piece.strip(b"\0"):
             raise Refused(
-                "cut_bundle",
-                "the bundle ends without its end mark, expected two blocks of zeros",
-                f"after {number - 1} entries",
-                "it was cut short: transfer it again",
+                "content_after_end",
+                "the bundle goes on after its end mark, expected nothing but zeros",
+                f"after {entries} entries",
+                "if tar files were joined, unpack it with `tar --ignore-zeros`, and pack it anew",
             )
 
 
-def _too_many(most: int) -> Refused:
+class _Header(tarfile.TarInfo):
+    """A header as the library reads it, but none that is damaged ends the archive."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        """See `tarfile.TarInfo.frombuf`."""
+        try:
+            found = super().frombuf(buf, encoding, errors)
+        except tarfile.InvalidHeaderError as error:  # type: ignore[attr-defined]
+            raise tarfile.ReadError(f"a damaged header: {error}") from error
+        if found.type in _EXTENDED and found.size > _MOST_HEADER:
+            raise tarfile.ReadError(f"a header of {found.size} bytes")
+        return found
+
+
+_EXTENDED: tuple[Any, ...] = (
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
+
+
+def too_many(most: int) -> Refused:
+    """The refusal of a bundle with more than so many files."""
     return Refused(
         "too_many_members",
         f"the bundle holds more than {most} files",
@@ -196,23 +286,3 @@ def _guarded(place: str = "") -> Iterator[None]:
             place,
             "check it with `unzip -t` or `tar -tf`, and transfer it again",
         ) from error
-
-
-class _Stream:
-    """Bytes of a tar as they are read: notes the end, and lets a gzip not grow without end.
-
-    The library holds whole headers in memory, so members are not the only thing to grow.
-    """
-
-    def __init__(self, raw: IO[bytes], content: IO[bytes] | BufferedIOBase, name: str) -> None:
-        self._raw, self._content, self._name = raw, content, name
-        self._size = 0
-        self.ended = False
-
-    def read(self, size: int) -> bytes:
-        """The next bytes."""
-        piece = self._content.read(size)
-        self._size += len(piece)
-        self.ended = self.ended or not piece
-        check_growth(self._size, self._raw.tell(), self._name)
-        return piece

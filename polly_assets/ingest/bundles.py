@@ -9,17 +9,23 @@ from __future__ import annotations
 
 import filecmp
 import shutil
+import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from polly_assets.ingest.archives import Member, Refused, tar_members, zip_members
+from polly_assets.ingest.archives import Member, Refused, tar_members, too_many, zip_members
 from polly_assets.ingest.formats.packed import check_growth
 from polly_assets.ingest.given import unsafe_name
 from polly_assets.ingest.manifests import described, is_manifest
+from polly_assets.ingest.unpacking import FOREIGN
 from polly_resources.errors import BadInput, Conflict, Unavailable
 
-SUFFIXES = (".tar.gz", ".tar", ".tgz", ".zip")
+SUFFIXES = (
+    *(".tar.bz2", ".tar.gz", ".tar.xz", ".tar.zst", ".tar"),
+    *(".tbz", ".tbz2", ".tgz", ".txz", ".tzst", ".zip"),
+    *(".7z", ".rar", ".tar.lz", ".tar.lz4", ".tar.z"),  # told what they are, and refused
+)
 
 MAX_MEMBERS = 10_000
 """Files that a bundle may hold, those of bundles inside it included."""
@@ -27,15 +33,30 @@ MAX_MEMBERS = 10_000
 MAX_DEPTH = 2
 """A bundle may hold bundles, and these none."""
 
+MAX_SECONDS = 3600.0
+"""What unpacking one bundle may take; 64 GiB take some 15 minutes."""
+
 
 @dataclass(slots=True)
 class _Account:
-    """What unpacking one outermost bundle has come to so far, in members and bytes."""
+    """What unpacking one outermost bundle has come to so far, in members, bytes and time."""
 
     name: str
     packed: int
     members: int = 0
     unpacked: int = 0
+    opened: int = 0
+    began: float = field(default_factory=time.monotonic)
+
+    def check_time(self, place: str) -> None:
+        """Raises Refused `unpacks_too_long`."""
+        if time.monotonic() - self.began > MAX_SECONDS:
+            raise Refused(
+                "unpacks_too_long",
+                f"unpacking takes more than {MAX_SECONDS:.0f} seconds",
+                place,
+                "split it, or give the folder itself",
+            )
 
     def refuse(self, refused: Refused) -> BadInput:
         """The error that a user sees."""
@@ -61,11 +82,15 @@ def unpack(path: Path, name: str, folder: Path) -> dict[str, Path]:
 
     Raises BadInput that names the member at fault: `unsafe_member`, `linked_member`,
     `encrypted_bundle`, `duplicate_member`, `too_many_members`, `unpacks_too_large`,
-    `nested_bundle`, `unknown_compression`, `cut_bundle`, `corrupt_bundle` or `empty_bundle`.
+    `unpacks_too_long`, `nested_bundle`, `split_bundle`, `unknown_archive`, `unknown_compression`,
+    `cut_bundle`, `content_after_end`, `corrupt_bundle` or `empty_bundle`.
     """
     account = _Account(name, path.stat().st_size)
+    found: dict[str, Path] = {}
     try:
-        found = dict(_unpack(path, folder_of(name), folder, account, depth=1))
+        for landing, file in _unpack(path, folder_of(name), folder, account, depth=1):
+            if found.setdefault(landing, file) != file and not _same(found[landing], file):
+                raise _twice(landing)
     except Refused as refused:
         raise account.refuse(refused) from refused
     except BadInput as error:
@@ -74,6 +99,10 @@ def unpack(path: Path, name: str, folder: Path) -> dict[str, Path]:
     if not found:
         raise BadInput("empty_bundle", "the bundle holds no file", file=name, hint="pack it again")
     return found
+
+
+def _same(one: Path, two: Path) -> bool:
+    return filecmp.cmp(one, two, shallow=False)
 
 
 def unbundled(
@@ -101,7 +130,7 @@ def unbundled(
             shutil.rmtree(place)
             continue
         for member, path in members.items():
-            if member in found and not filecmp.cmp(found[member], path, shallow=False):
+            if member in found and not _same(found[member], path):
                 raise Conflict(
                     "same_name",
                     f"{member} of the bundle and {found[member]} differ and would land as one",
@@ -144,13 +173,14 @@ def _unpack(
     path: Path, at: str, folder: Path, account: _Account, depth: int
 ) -> Iterator[tuple[str, Path]]:
     """Landing names and files of one bundle, bundles inside it opened."""
+    place = folder / str(account.opened)
+    place.mkdir()
+    account.opened += 1
     inner = []
     names: set[str] = set()
-    with path.open("rb") as raw:
-        zipped = raw.read(2) == b"PK"
-    for member in (zip_members if zipped else tar_members)(path, MAX_MEMBERS):
+    for member in _members_of(path):
         name = _checked(member, names, account)
-        target = folder / name
+        target = place / name
         _make_parent(target, member)
         _write(member, target, account)
         if is_bundle(name):
@@ -165,32 +195,52 @@ def _unpack(
                 name,
                 "unpack it once and give the result",
             )
-        yield from _unpack(target, f"{at}/{folder_of(name)}", _beside(target), account, depth + 1)
+        try:
+            yield from _unpack(target, f"{at}/{folder_of(name)}", folder, account, depth + 1)
+        except Refused as refused:
+            refused.place = ": ".join(filter(None, (name, refused.place)))
+            raise
+        target.unlink()
+
+
+def _members_of(path: Path) -> Iterator[Member]:
+    """The files of an archive, by what it is and not by its name."""
+    with path.open("rb") as raw:
+        first = raw.read(8)
+    for magic, kind in FOREIGN.items():
+        if first.startswith(magic):
+            raise Refused(
+                "unknown_archive",
+                f"found an archive of {kind}, expected zip or tar",
+                "",
+                "unpack it, and give the folder, or a zip of it",
+            )
+    return (zip_members if first.startswith(b"PK") else tar_members)(path, MAX_MEMBERS)
 
 
 def _checked(member: Member, names: set[str], account: _Account) -> str:
     """The member's name, made plain. Raises Refused."""
     account.members += 1
     if account.members > MAX_MEMBERS:
-        raise Refused(
-            "too_many_members",
-            f"the bundle holds more than {MAX_MEMBERS} files",
-            member.name,
-            "split it, or give the folder itself",
-        )
+        raise too_many(MAX_MEMBERS)
+    account.check_time(_shown(member))
     plain = member.name.replace("\\", "/")
     name = "/".join(part for part in plain.split("/") if part != ".") or "."
     if wrong := unsafe_name(name):
         raise Refused(
             "unsafe_member",
             f"the name of a member {wrong}, expected a relative path as in folder/file.gct",
-            repr(member.name)[1:-1][:200],
+            _shown(member),
             "pack the folder that holds the files, from beside it",
         )
     if name in names:
         raise _twice(member.name)
     names.add(name)
     return name
+
+
+def _shown(member: Member) -> str:
+    return repr(member.name)[1:-1][:200]
 
 
 def _make_parent(target: Path, member: Member) -> None:
@@ -218,6 +268,7 @@ def _write(member: Member, target: Path, account: _Account) -> None:
         with target.open("xb") as file:
             for piece in pieces:
                 account.unpacked += len(piece)
+                account.check_time(member.name)
                 check_growth(account.unpacked, account.packed, account.name, member.name)
                 file.write(piece)
     except OSError as error:
@@ -228,11 +279,3 @@ def _write(member: Member, target: Path, account: _Account) -> None:
             place=member.name,
             hint="give the folder for temporary files (TMPDIR) room",
         ) from error
-
-
-def _beside(target: Path) -> Path:
-    """A new folder for what is in an inner bundle, which itself is needed no more after."""
-    folder = target.with_name(f"{target.name}.unpacked")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    return folder

@@ -7,25 +7,27 @@ and nothing stored. Keep out: how findings are shown, and rules of any one forma
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
-from polly_assets.ingest.bundles import unbundled
+from polly_assets.ingest.bundles import is_bundle, unbundled
 from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Source
 from polly_assets.ingest.formats.grouping import SourceGroup, group_sources
-from polly_assets.ingest.given import collect
+from polly_assets.ingest.given import Given, survey
+from polly_assets.ingest.manifests import is_manifest
 from polly_assets.ingest.reading import datasets, internal
 from polly_resources.errors import BadInput, PollyError
 
 
 class Severity(StrEnum):
-    """How a finding is meant: only an error keeps a dataset out."""
+    """How a finding is meant: only an error keeps a dataset out; what is skipped is no data."""
 
     OK = "ok"
+    SKIPPED = "skipped"
     WARNING = "warning"
     ERROR = "error"
 
@@ -35,7 +37,8 @@ class FileFinding:
     """One thing that is to be said of a file.
 
     Each dataset that can be read has one finding `ok`, with its format and shape, and one
-    per warning; each that cannot has an error, and so has each file that cannot.
+    per warning; each that cannot has an error, and so has each file that cannot. `beside` names
+    the files that were read with it, so that every file is somewhere in the findings.
     """
 
     file: str
@@ -48,6 +51,7 @@ class FileFinding:
     format: str = ""
     samples: int | None = None
     features: int | None = None
+    beside: tuple[str, ...] = ()
 
 
 OnFile = Callable[[str, int], None]
@@ -57,13 +61,15 @@ OnFile = Callable[[str, int], None]
 def validate(
     paths: Sequence[Path], *, workers: int, on_file: OnFile = lambda name, total: None
 ) -> list[FileFinding]:
-    """The findings of files and folders, by name. Only temporary files are written.
+    """The findings of files and folders, by name; what is skipped last. Files are not changed.
 
     Raises NotFound and Conflict for the paths, as ingest does, and BadInput
     `nothing_to_validate` where they hold no data.
     """
+    given = survey(paths)
     with tempfile.TemporaryDirectory(prefix="polly-validate-") as folder:
-        files, refused = unbundled(collect(paths), Path(folder))
+        files, refused = unbundled(given.files, Path(folder))
+        refused = given.refused | refused
         groups = [group for group in group_sources(sorted(files)) if group.main not in refused]
         if not groups and not refused:
             raise BadInput(
@@ -78,7 +84,23 @@ def validate(
             for group, findings in zip(groups, read, strict=True):
                 found += findings
                 on_file(group.main, len(groups))
-    return [*found, *_taken(found)]
+    used = {name for group in groups for name in (group.main, *group.sidecars.values())}
+    return [*found, *_taken(found), *_skipped(given, files, used | refused.keys())]
+
+
+def _skipped(given: Given, files: Mapping[str, Path], told: Set[str]) -> list[FileFinding]:
+    """A finding for each file that is in no other, by name."""
+    why = {name: f"found {kind}, which is not read" for name, kind in given.skipped.items()}
+    for name in files.keys() - told:
+        manifest = is_manifest(name)
+        why[name] = "a manifest, which tells of other files" if manifest else "by its name no data"
+    for name in given.files.keys() - files.keys() - told:
+        if not is_bundle(name):
+            why[name] = "a table of samples, which a manifest puts to its datasets"
+    return [
+        FileFinding(name, "", Severity.SKIPPED, "not_data", message)
+        for name, message in sorted(why.items())
+    ]
 
 
 def _examined(files: Mapping[str, Path], group: SourceGroup) -> list[FileFinding]:
@@ -91,13 +113,13 @@ def _examined(files: Mapping[str, Path], group: SourceGroup) -> list[FileFinding
             if isinstance(item, FailedDataset):
                 found.append(_failure(item.error, group.main, item.dataset_id))
             else:
-                found += _of_dataset(item, group.main)
+                found += _of_dataset(item, group.main, tuple(sorted(group.sidecars.values())))
     except PollyError as error:
         found.append(_failure(error, group.main))
     return found
 
 
-def _of_dataset(parsed: ParsedDataset, file: str) -> Iterator[FileFinding]:
+def _of_dataset(parsed: ParsedDataset, file: str, beside: tuple[str, ...]) -> Iterator[FileFinding]:
     """The findings of a dataset whose values are read, too, to their end."""
     try:
         for matrix in parsed.matrices:
@@ -119,6 +141,7 @@ def _of_dataset(parsed: ParsedDataset, file: str) -> Iterator[FileFinding]:
         format=parsed.format,
         samples=samples,
         features=features,
+        beside=beside,
     )
     for notice in parsed.notices:
         yield FileFinding(

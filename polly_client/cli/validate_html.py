@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from polly_api.validation import FileFinding
 
 COLUMNS = ("severity", "file", "dataset_id", "code", "message", "place", "hint", "format")
-ORDER = ("error", "warning", "ok")
+ORDER = ("error", "warning", "skipped", "ok")
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">

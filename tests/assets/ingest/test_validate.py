@@ -37,10 +37,12 @@ def test_one_finding_of_each_kind(folder):
         ("lone.json", "error"),
         ("odd.gct", "ok"),
         ("odd.gct", "warning"),
+        ("README.md", "skipped"),
     }
     bad, good = found["bad.gct", "error"], found["good.gct", "ok"]
     assert (bad.code, bad.place) == ("not_a_number", "line 4, column 4") and bad.hint
     assert (good.dataset_id, good.format, good.samples, good.features) == ("good", "gct", 2, 3)
+    assert good.beside == ("good.json",)
     assert found["odd.gct", "warning"].code == "duplicate_feature_ids"
 
 
