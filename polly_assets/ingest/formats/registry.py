@@ -11,6 +11,7 @@ import importlib
 from dataclasses import dataclass
 from typing import cast
 
+from polly_assets.ingest.formats.apart import Apart
 from polly_assets.ingest.formats.base import Reader
 from polly_assets.ingest.formats.geo_files import is_table
 from polly_assets.ingest.formats.grouping import describes_only, plain
@@ -19,14 +20,22 @@ from polly_resources.errors import BadInput
 
 @dataclass(frozen=True, slots=True)
 class ReaderRow:
-    """Where a reader lives (`module:Class`) and which file endings suggest it."""
+    """Where a reader lives (`module:Class`) and which file endings suggest it.
+
+    `apart` is true where a damaged file can crash or stall the library that reads it.
+    """
 
     name: str
     target: str
     suffixes: tuple[str, ...]
+    apart: bool = False
 
     def load(self) -> Reader:
-        """The reader, imported now."""
+        """The reader, imported now; where need be, it works in a process of its own."""
+        return Apart(self.bare()) if self.apart else self.bare()
+
+    def bare(self) -> Reader:
+        """The reader itself, which works in this process."""
         module, _, name = self.target.partition(":")
         return cast(Reader, getattr(importlib.import_module(module), name)())
 
@@ -39,15 +48,15 @@ READERS: tuple[ReaderRow, ...] = (
     ReaderRow("cbio_study", f"{_HERE}.cbio_study:StudyReader", ("meta_study.txt",)),
     ReaderRow("csv", f"{_HERE}.delimited:CsvReader", (".csv",)),
     ReaderRow("gct", f"{_HERE}.gct:GctReader", (".gct",)),
-    ReaderRow("gctx", f"{_HERE}.gctx:GctxReader", (".gctx",)),
+    ReaderRow("gctx", f"{_HERE}.gctx:GctxReader", (".gctx",), apart=True),
     ReaderRow("geo_miniml", f"{_HERE}.geo_miniml:MinimlReader", (".xml",)),
     ReaderRow(
         "geo_series_matrix", f"{_HERE}.geo_series:SeriesMatrixReader", ("_series_matrix.txt",)
     ),
     ReaderRow("geo_soft", f"{_HERE}.geo_soft:SoftFamilyReader", (".soft", "_family.txt")),
-    ReaderRow("h5ad", f"{_HERE}.h5ad:H5adReader", (".h5ad",)),
+    ReaderRow("h5ad", f"{_HERE}.h5ad:H5adReader", (".h5ad",), apart=True),
     ReaderRow("maf", f"{_HERE}.maf:MafReader", (".maf", ".tsv", ".txt")),
-    ReaderRow("tenx_h5", f"{_HERE}.tenx_h5:TenxH5Reader", (".h5", ".hdf5")),
+    ReaderRow("tenx_h5", f"{_HERE}.tenx_h5:TenxH5Reader", (".h5", ".hdf5"), apart=True),
     ReaderRow(
         "tenx_mtx",
         f"{_HERE}.tenx_mtx:MtxReader",
