@@ -86,6 +86,8 @@ class TableStore(Served):
         """Append rows, or replace all rows whose key is in `replace`; the new version.
 
         With `replace`, every row's key must be in it, and keys without rows are removed.
+        A reader is read once, to its end; memory follows its batches, not the sum of them. An
+        error that it raises is raised, and nothing is written.
 
         Creates the table where it does not exist. Points in time with a zone are kept to the
         millisecond. Raises Unavailable after repeated commit conflicts, and BadInput for data

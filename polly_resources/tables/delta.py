@@ -1,13 +1,14 @@
 """Delta Lake tables, on disk or in a bucket.
 
 Owns writing, reading and keeping tables: commits and their retries, compaction. Where tables
-lie is in `delta_places`, their types in `delta_types`, what a filter excludes in
-`delta_pruning`. Keep out: which tables exist and what they hold.
+lie is in `delta_places`, their types in `delta_types`, streams of rows in `delta_files`, what a
+filter excludes in `delta_pruning`. Keep out: which tables exist and what they hold.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 from urllib.parse import unquote
@@ -22,24 +23,28 @@ from deltalake import (
     WriterProperties,
     write_deltalake,
 )
-from deltalake.exceptions import TableNotFoundError
+from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.transaction import AddAction, RemoveAction
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from polly_resources.errors import NotFound, Unavailable
 from polly_resources.tables.base import TableFiles, TableSpec, TableStore, Where
+from polly_resources.tables.delta_files import (
+    COMPRESSION_LEVEL,
+    ROWS_PER_GROUP,
+    TARGET_FILE_BYTES,
+    DataFiles,
+    removal,
+)
 from polly_resources.tables.delta_handles import Handles, translated
 from polly_resources.tables.delta_places import open_place, unwritable
 from polly_resources.tables.delta_pruning import condition, identifier, is_one_of, may_match
 from polly_resources.tables.delta_types import conform, plain
 
-# zstd 1 writes 3x faster than zstd 3 for 1 % more bytes; see docs/adr/0002.
-COMPRESSION_LEVEL = 1
-ROWS_PER_GROUP = 65_536
 COMMIT_ATTEMPTS = 8
 """Commits of one write that only newer versions stand against; it is not written again."""
 COMMIT_SECONDS = 60
 """How long a write that changed what another writer changed is begun again."""
-TARGET_FILE_BYTES = 256 * 1024 * 1024
 
 # Tidying the log lists all of it, so `maintain` does that and no commit.
 _AFTER_COMMIT = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
@@ -72,11 +77,47 @@ class DeltaStore(TableStore):
         *,
         replace: Sequence[Any] | None = None,
     ) -> int:
-        """See `TableStore.write`."""
-        rows = data.read_all() if isinstance(data, pa.RecordBatchReader) else data
-        rows = conform(rows, spec, table)
+        """See `TableStore.write`; files of a stream are written once, however often committed."""
         self._place.admit_writer()
-        return _retried(lambda: self._commit(table, spec, rows, replace or ()))
+        if isinstance(data, pa.Table):
+            rows = conform(data, spec, table)
+            return _retried(partial(self._commit, table, spec, rows, replace or ()))
+        files = DataFiles(self._place, table, spec)
+        with translated(self._place, table):
+            files.write(data)
+        try:
+            commit = partial(self._commit_files, table, spec, files.added, replace or ())
+            return _retried(commit, "commit_conflict")
+        except Unavailable as error:
+            if error.code == "commit_conflict":
+                files.discard()
+            raise
+
+    def _commit_files(
+        self, table: str, spec: TableSpec, added: list[AddAction], replace: Sequence[Any]
+    ) -> int:
+        """Add files to the table, and take out the rows with these keys."""
+        if self.version(table) is None:
+            self._create(table, spec, conform(spec.schema().empty_table(), spec, table))
+        with self._writers.current(table) as target:
+            kept = DataFiles(self._place, table, spec)
+            removed = _displaced(target, kept, spec, replace)
+            if not added and not removed:
+                return int(target.version())
+            try:
+                target.create_write_transaction(
+                    [*added, *kept.added, *removed],
+                    mode="append",
+                    schema=target.schema(),
+                    partition_by=list(spec.partition_by),
+                    commit_properties=_COMMIT,
+                    post_commithook_properties=_AFTER_COMMIT,
+                )
+            except CommitFailedError:
+                kept.discard()
+                raise
+            target.update_incremental()
+            return int(target.version())
 
     def _commit(self, table: str, spec: TableSpec, rows: pa.Table, replace: Sequence[Any]) -> int:
         try:
@@ -109,7 +150,7 @@ class DeltaStore(TableStore):
         """See `TableStore.delete`."""
         self._place.admit_writer()
         try:
-            return _retried(lambda: self._remove(table, spec, keys))
+            return _retried(partial(self._remove, table, spec, keys))
         except NotFound:
             return None
 
@@ -185,6 +226,23 @@ def _put(target: DeltaTable, spec: TableSpec, rows: pa.Table, replace: Sequence[
         write_deltalake(target, rows, mode="append", **_how(spec))
 
 
+def _displaced(
+    target: DeltaTable, kept: DataFiles, spec: TableSpec, keys: Sequence[Any]
+) -> list[RemoveAction]:
+    """The files that hold any of these keys; their other rows are written again to `kept`."""
+    removed = []
+    for action in _actions(target, {spec.key: keys}).to_pylist() if keys else ():
+        path = action["path"]
+        found = kept.holding(path, keys)
+        if not pc.any(found).as_py():
+            continue
+        partition = tuple(action[f"partition.{name}"] for name in spec.partition_by)
+        if not pc.all(found).as_py():
+            kept.rewrite(path, partition, found)
+        removed.append(removal(path, action["size_bytes"], spec, partition))
+    return removed
+
+
 def _how(spec: TableSpec) -> dict[str, Any]:
     return {
         "writer_properties": WriterProperties(
@@ -219,15 +277,17 @@ def _selected(builder: QueryBuilder, columns: Sequence[str] | None, where: Where
     return plain(pa.RecordBatchReader.from_stream(builder.execute(query)).read_all())
 
 
-def _retried(commit: Callable[[], int]) -> int:
+_NOTHING_COMMITTED = ("commit_conflict", "table_removed")
+"""After other errors, the commit may be there."""
+
+
+def _retried(commit: Callable[[], int], *codes: str) -> int:
+    """Commit again after errors with these codes (none: all after which nothing is committed)."""
     return Retrying(
-        retry=retry_if_exception(_lost_a_race),
+        retry=retry_if_exception(
+            lambda e: isinstance(e, Unavailable) and e.code in (codes or _NOTHING_COMMITTED)
+        ),
         stop=stop_after_delay(COMMIT_SECONDS),
         wait=wait_random_exponential(multiplier=0.05, max=2),
         reraise=True,
     )(commit)
-
-
-def _lost_a_race(error: BaseException) -> bool:
-    """Whether nothing was committed; after other errors, the commit may be there."""
-    return isinstance(error, Unavailable) and error.code in ("commit_conflict", "table_removed")

@@ -7,6 +7,9 @@ and the disk. Add a kind of place as one class. Keep out: tables and their rows.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from pathlib import Path
+
+from pyarrow.fs import FileSystem, LocalFileSystem, SubTreeFileSystem
 
 from polly_resources.addresses import bad_address, parse
 from polly_resources.errors import Misconfigured, PollyError, Unavailable
@@ -24,6 +27,10 @@ class Place(ABC):
     @abstractmethod
     def options(self) -> dict[str, str] | None:
         """What the library must know to open a table now; another answer means: open anew."""
+
+    @abstractmethod
+    def folder(self, table: str) -> FileSystem:
+        """A table's folder, to read and write its data files with what `options` now tells."""
 
     @abstractmethod
     def admit_writer(self) -> None:
@@ -50,6 +57,15 @@ class Disk(Place):
 
     def options(self) -> None:
         """See `Place.options`; nothing."""
+
+    def folder(self, table: str) -> FileSystem:
+        """See `Place.folder`; made where it is not. Raises Misconfigured where it cannot be."""
+        location = self.location(table)
+        try:
+            Path(location).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise unwritable(table, error) from error
+        return SubTreeFileSystem(location, LocalFileSystem())
 
     def admit_writer(self) -> None:
         """See `Place.admit_writer`."""

@@ -9,6 +9,9 @@ from __future__ import annotations
 import re
 import threading
 
+from deltalake.fs import DeltaStorageHandler
+from pyarrow.fs import FileSystem, PyFileSystem
+
 from polly_resources import aws
 from polly_resources.addresses import bad_address, parse
 from polly_resources.errors import PollyError, Unavailable
@@ -72,6 +75,10 @@ class Bucket(Place):
             "max_retries": str(RETRIES),
         }
         return {name: value for name, value in options.items() if value}
+
+    def folder(self, table: str) -> FileSystem:
+        """See `Place.folder`."""
+        return PyFileSystem(DeltaStorageHandler(self.location(table), self.options()))
 
     def admit_writer(self) -> None:
         """See `Place.admit_writer`; the bucket is asked once."""

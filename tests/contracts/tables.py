@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
@@ -30,6 +31,18 @@ def rows(*ids: str, value: float | None = 1.0, shard: int = 0) -> pa.Table:
         [{"dataset_id": i, "value": value, "labels": ["x", "y"], "shard": shard} for i in ids],
         schema=SPEC.schema(),
     )
+
+
+def stream(*tables: pa.Table, error: Exception | None = None) -> pa.RecordBatchReader:
+    """The rows of these tables as they come, which may end in an error."""
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for table in tables:
+            yield from table.to_batches()
+        if error is not None:
+            raise error
+
+    return pa.RecordBatchReader.from_batches(SPEC.schema(), batches())
 
 
 def ids(table: pa.Table) -> list[str]:
@@ -181,6 +194,80 @@ class TablesContract:
         got = store.read("a/things").to_pylist()
         assert len(got) == 8 + 24
         assert {r["value"] for r in got if r["dataset_id"].startswith("d")} == {2.0}
+
+    def test_a_stream_is_one_version(self, store: TableStore) -> None:
+        store.write("a/things", SPEC, rows("d0"))
+        before = store.version("a/things")
+        parts = [rows(f"d{n}", shard=n % 2) for n in range(1, 6)]
+        after = store.write("a/things", SPEC, stream(*parts))
+        assert after == store.version("a/things")
+        assert ids(store.read("a/things", version=before)) == ["d0"]
+        assert ids(store.read("a/things")) == [f"d{n}" for n in range(6)]
+        got = store.read("a/things", where={"dataset_id": ["d3"], "shard": [1]})
+        assert got.select(SPEC.schema().names).to_pylist() == rows("d3", shard=1).to_pylist()
+
+    def test_a_stream_makes_the_table(self, store: TableStore) -> None:
+        version = store.write(
+            "a/things", SPEC, stream(rows("d1"), rows("d2")), replace=["d1", "d2"]
+        )
+        assert version == store.version("a/things")
+        assert ids(store.read("a/things")) == ["d1", "d2"]
+
+    def test_a_stream_replaces_its_keys_alone(self, store: TableStore) -> None:
+        store.write("a/things", SPEC, rows("d1", "d2", "d'3", "d4"))
+        store.write("a/things", SPEC, rows("d'3", "d5"))
+        store.write("a/things", SPEC, rows("d6"))
+        new = stream(rows("d1", "d1", value=2.0), rows("d'3", value=2.0), rows("new", value=2.0))
+        store.write("a/things", SPEC, new, replace=["d1", "d'3", "d6", "new"])
+        got = store.read("a/things").to_pylist()
+        found = sorted((row["dataset_id"], row["value"]) for row in got)
+        assert found == [
+            *[("d'3", 2.0), ("d1", 2.0), ("d1", 2.0), ("d2", 1.0), ("d4", 1.0), ("d5", 1.0)],
+            ("new", 2.0),
+        ]
+        assert store.files("a/things").rows == 7
+
+    def test_a_stream_of_nothing_removes(self, store: TableStore) -> None:
+        store.write("a/things", SPEC, rows("d1", "d2"))
+        store.write("a/things", SPEC, stream(), replace=["d1"])
+        assert ids(store.read("a/things")) == ["d2"]
+        assert store.write("a/things", SPEC, stream()) == store.version("a/things")
+
+    def test_a_stream_that_breaks_off_writes_nothing(self, store: TableStore) -> None:
+        fault = BadInput("damaged_chunk", "a chunk cannot be read")
+        with pytest.raises(BadInput) as caught:
+            store.write("a/things", SPEC, stream(rows("d1"), error=fault))
+        assert caught.value.code == "damaged_chunk"
+        assert store.version("a/things") is None
+        version = store.write("a/things", SPEC, rows("d1"))
+        with pytest.raises(BadInput):
+            broken = stream(rows("d1", value=2.0), error=fault)
+            store.write("a/things", SPEC, broken, replace=["d1"])
+        assert store.version("a/things") == version
+        assert store.read("a/things")["value"].to_pylist() == [1.0]
+
+    def test_streams_are_refused_like_tables(self, store: TableStore) -> None:
+        odd = rows("d1").drop_columns("labels").to_reader()
+        with pytest.raises(BadInput, match=r"missing columns \['labels'\]"):
+            store.write("a/things", SPEC, odd)
+        nameless = rows("d1").set_column(0, "dataset_id", pa.array([None], pa.string()))
+        with pytest.raises(BadInput, match="'dataset_id' with null"):
+            store.write("a/things", SPEC, nameless.to_reader())
+
+    def test_writers_of_streams_lose_and_double_nothing(self, store: TableStore) -> None:
+        store.write("a/things", SPEC, rows(*(f"d{n}" for n in range(4))))
+
+        def work(n: int) -> None:
+            for value in range(3):
+                new = rows(f"d{n}", value=float(value))
+                given = stream(new) if n % 2 else new
+                store.write("a/things", SPEC, given, replace=[f"d{n}"])
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(work, range(4)))
+        got = store.read("a/things").to_pylist()
+        found = sorted((row["dataset_id"], row["value"]) for row in got)
+        assert found == [(f"d{n}", 2.0) for n in range(4)]
 
     def test_maintenance_keeps_every_row(self, store: TableStore) -> None:
         for n in range(5):
