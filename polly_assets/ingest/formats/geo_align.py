@@ -1,65 +1,73 @@
-"""Sample tables of one dataset, lined up by feature id into one matrix.
+"""Sample tables of one platform, lined up by feature id.
 
 Owns the rules of alignment: a table's order and length are its own, a feature that a sample
-lacks is NaN, of a repeated id the first row counts. Tables that list the same ids in the same
-order (nearly all do) are matched once.
-Keep out: reading tables, and everything about samples but their position.
+lacks is NaN, of a repeated id the first row counts. Every id has a number, in order of first
+appearance; tables that list the same ids in the same order (nearly all do) share one list of
+numbers. Keep out: reading tables, and everything about samples but their values.
 """
 
 from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from polly_assets.ingest.formats.geo_values import Column, ColumnMatrix, Columns, Floats
+
+Codes = npt.NDArray[np.int32]
+
 
 class Alignment:
-    """Value columns collected sample by sample, then given out as one matrix."""
+    """The ids of a platform's samples, and how each table lists them."""
 
-    def __init__(self) -> None:
-        self._orders: list[pl.Series] = []
-        self._columns: list[tuple[int, int, npt.NDArray[np.float64]]] = []
+    def __init__(self, store: Columns) -> None:
+        self._store = store
+        self._known = pl.DataFrame(schema={"feature_id": pl.String, "code": pl.Int32})
+        self._orders: dict[bytes, Codes] = {}
+        self._last: tuple[pl.Series, Codes, npt.NDArray[np.bool_] | None] | None = None
 
-    def add(self, sample: int, ids: pl.Series, values: npt.NDArray[np.float64]) -> None:
-        """Takes the values of the sample at a position, one per id."""
-        for order in range(len(self._orders) - 1, -1, -1):
-            if self._orders[order].equals(ids):
-                break
-        else:
-            order = len(self._orders)
-            self._orders.append(ids)
-        self._columns.append((sample, order, values))
+    def add(self, ids: pl.Series, values: Floats) -> tuple[Column, int]:
+        """Takes a sample's values, one per id; and how many rows repeat an id."""
+        if self._last is None or not self._last[0].equals(ids):
+            once = None if ids.n_unique() == ids.len() else ids.is_first_distinct().to_numpy()
+            kept = ids if once is None else ids.filter(pl.Series(once))
+            self._last = ids, self._shared(self._codes(kept)), once
+        _, codes, once = self._last
+        kept_values = values if once is None else values[once]
+        return self._store.append(kept_values, codes), ids.len() - len(codes)
 
-    def measured(self) -> pl.Series:
-        """Every id once, in order of first appearance."""
-        if not self._orders:
-            return pl.Series("feature_id", [], pl.String)
-        return pl.concat(self._orders).unique(maintain_order=True).alias("feature_id")
+    def measured(self, columns: Sequence[Column | None]) -> pl.Series:
+        """Every id that these samples list once, in order of first appearance."""
+        listed = np.zeros(self._known.height, np.bool_)
+        for codes in {id(c.codes): c.codes for c in columns if c is not None}.values():
+            listed[codes] = True
+        return self._known.get_column("feature_id").filter(pl.Series(listed, dtype=pl.Boolean))
 
-    def repeated(self) -> dict[int, int]:
-        """Rows whose id an earlier row of the same table has, by sample position."""
-        counts = [ids.len() - ids.n_unique() for ids in self._orders]
-        return {sample: counts[order] for sample, order, _ in self._columns if counts[order]}
-
-    def matrix(self, features: pl.Series, samples: int) -> npt.NDArray[np.float64]:
+    def matrix(self, features: pl.Series, columns: Sequence[Column | None]) -> ColumnMatrix:
         """Features x samples, NaN where a sample has no value for a feature."""
-        out = np.full((samples, features.len()), np.nan)
-        places = [self._places(ids, features) for ids in self._orders]
-        for sample, order, values in self._columns:
-            kept, rows = places[order]
-            out[sample, rows] = values[kept]
-        return out.T
+        places = np.full(self._known.height, -1, np.int64)
+        places[self._numbered(features).to_numpy()] = np.arange(features.len())
+        return ColumnMatrix(self._store, columns, places, features.len())
 
-    @staticmethod
-    def _places(
-        ids: pl.Series, features: pl.Series
-    ) -> tuple[npt.NDArray[np.bool_] | slice, npt.NDArray[np.uint32] | slice]:
-        """Which rows of a table count, and at which features they go."""
-        if ids.equals(features):
-            return slice(None), slice(None)
-        index = features.to_frame("feature_id").with_row_index("row")
-        rows = ids.to_frame("feature_id").join(
-            index, on="feature_id", how="left", maintain_order="left"
-        )
-        kept = ids.is_first_distinct().to_numpy()
-        return kept, rows.get_column("row").to_numpy()[kept]
+    def _codes(self, ids: pl.Series) -> Codes:
+        """The number of each id; new ones get the next."""
+        found = self._numbered(ids)
+        if found.null_count():
+            new = ids.filter(found.is_null()).to_frame("feature_id")
+            first = self._known.height
+            numbers = pl.arange(first, first + new.height, dtype=pl.Int32, eager=True)
+            self._known = pl.concat([self._known, new.with_columns(numbers.alias("code"))])
+            found = self._numbered(ids)
+        return found.to_numpy().astype(np.int32, copy=False)
+
+    def _numbered(self, ids: pl.Series) -> pl.Series:
+        frame = ids.to_frame("feature_id")
+        joined = frame.join(self._known, on="feature_id", how="left", maintain_order="left")
+        return joined.get_column("code")
+
+    def _shared(self, codes: Codes) -> Codes:
+        key = hashlib.blake2b(codes.tobytes(), digest_size=16).digest()
+        return self._orders.setdefault(key, codes)

@@ -156,3 +156,9 @@ def row_count_notices(rows: Mapping[str, int], declared: Mapping[str, str]) -> l
         f"{declared[first]} rows and has {rows[first]}"
     )
     return [Notice("row_count_differs", message, named(wrong))]
+
+
+def spreadsheet_errors(count: int, names: Sequence[str] = ()) -> Notice:
+    """A notice of cells that hold a spreadsheet's error instead of a value."""
+    message = f"{count} cells hold a spreadsheet's error, such as #DIV/0!; they are missing"
+    return Notice("spreadsheet_errors", message, named(names))

@@ -1,8 +1,8 @@
 """The grammar of SOFT: a file is a run of entities, an entity is attributes and a table.
 
-Owns the way from the bytes of a SOFT file to its `^SAMPLE`, `^PLATFORM`, ... entities. A fault
-in one entity stays with it, so that the datasets without that entity can still be read.
-Add here what the SOFT grammar gains. Keep out: datasets, and what attributes mean.
+Owns the way from the lines of a SOFT file to its `^SAMPLE`, `^PLATFORM`, ... entities, one at a
+time. A fault in one entity stays with it, so that the datasets without that entity can still be
+read. Add here what the SOFT grammar gains. Keep out: datasets, and what attributes mean.
 """
 
 from __future__ import annotations
@@ -12,29 +12,53 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import cast
 
-from polly_assets.ingest.formats.geo_table import GeoText, Table, table_end
+from polly_assets.ingest.formats.geo_stream import GeoStream, GeoText, at_mark
+from polly_assets.ingest.formats.geo_table import Table, table_of
+from polly_assets.ingest.formats.geo_values import Column
 from polly_resources.errors import BadInput
 
-_ENTITY = re.compile(rb"\^(DATABASE|SERIES|PLATFORM|SAMPLE|DATASET|SUBSET)[ \t]*=(.*)", re.I)
-_TABLE_BEGIN = re.compile(rb"^!\w+_table_begin[ \t]*(?:\n|\Z)", re.I | re.M)
+KINDS = ("DATABASE", "SERIES", "PLATFORM", "SAMPLE", "DATASET", "SUBSET")
+
+_KNOWN = re.compile(rb"^\^(?:" + "|".join(KINDS).encode() + rb")[ \t]*=", re.I | re.M)
+_ENTITY = re.compile(rb"^\^([A-Za-z]\w*)[ \t]*=(.*)", re.M)
+_TABLE_BEGIN = re.compile(rb"^!\w+_table_begin[ \t]*$", re.I | re.M)
+_MARK = re.compile(_ENTITY.pattern + rb"|" + _TABLE_BEGIN.pattern, re.I | re.M)
+_TABLE_END = re.compile(rb"!\w+_table_end[ \t]*\n?", re.I)
+WEB_PAGE = "this may be the page by which a server tells of an error: download the file again"
 _MISSING_HEADER = "an entity begins with a line such as `^SAMPLE = GSM1`; add the one that is lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The table of a sample, once its values were put away.
+
+    `others` are its columns beside id and value; `column` is None where it has no value column.
+    `repeats` counts rows left out for their id, `errors` cells that a spreadsheet failed in.
+    """
+
+    rows: int
+    others: tuple[str, ...] = ()
+    column: Column | None = None
+    repeats: int = 0
+    errors: int = 0
 
 
 @dataclass(slots=True)
 class Entity:
     """One `^KIND = name` with its attributes (keys without `!Kind_`), columns and table.
 
-    `columns` maps a table column to its `#` description; `start` is its offset in the file;
-    `fault` is why it cannot be used.
+    `columns` maps a table column to its `#` description; `line` is where it begins in the file;
+    `fault` is why it cannot be used; `loaded` is what became of a sample's table.
     """
 
     kind: str
     name: str
-    start: int = 0
+    line: int = 1
     attributes: dict[str, list[str]] = field(default_factory=dict)
     columns: dict[str, str] = field(default_factory=dict)
     table: Table | None = None
     fault: BadInput | None = None
+    loaded: Loaded | None = None
 
     def values(self, key: str) -> list[str]:
         """The values of an attribute that say anything."""
@@ -45,80 +69,91 @@ class Entity:
         return next(iter(self.values(key)), "")
 
 
-def entities(text: GeoText) -> Iterator[Entity]:
-    """The entities of a SOFT file, in order.
+def entities(stream: GeoStream) -> Iterator[Entity]:
+    """The entities of a SOFT file, in order, those of unknown kinds included.
 
-    Raises BadInput `missing_entity` where the file has content before its first entity.
+    Raises BadInput `not_geo` or `missing_entity` where the file has content before its first
+    entity, and what the stream raises.
     """
-    data, position = text.data, _next_entity(text.data, 0, len(text.data))
-    if data[:position].strip() or position == len(data):
-        raise text.fault(
-            "missing_entity",
-            "found lines before the first `^ENTITY = name` line",
-            1,
-            hint=_MISSING_HEADER,
-        )
-    begin = _TABLE_BEGIN.search(data)
-    while position < len(data):
-        if begin and begin.start() < position:
-            begin = _TABLE_BEGIN.search(data, position)
-        end = _next_entity(data, position + 1, begin.start() if begin else len(data))
-        table = begin if begin and end == begin.start() else None
-        entity = _entity(data, position)
-        try:
-            _attributes(entity, text, data[position:end])
-            end = _bound_table(entity, text, table.end()) if table else end
-        except BadInput as error:
-            entity.fault = error
-            end = _next_entity(data, end, len(data))
-        position = end
-        yield entity
+    lost = stream.section(_at_entity)
+    if lost.data.lstrip().startswith(b"<"):
+        raise lost.fault("not_geo", "found markup, expected SOFT", 1, hint=WEB_PAGE)
+    if lost.data.strip() or stream.ended():
+        message = "found lines before the first `^ENTITY = name` line"
+        raise lost.fault("missing_entity", message, 1, hint=_MISSING_HEADER)
+    while not stream.ended():
+        yield _entity(stream)
 
 
-def _next_entity(data: bytes, start: int, end: int) -> int:
-    """Where the next entity begins, `start` included; `end` where there is none before it."""
-    while start < end:
+def _at_entity(data: bytes, start: int) -> int:
+    """The next line that opens an entity, `start` included."""
+    while start >= 0:
         if data.startswith(b"^", start) and _ENTITY.match(data, start):
             return start
-        start = data.find(b"\n^", start, end) + 1 or end
-    return end
+        start = data.find(b"\n^", start) + 1 or -1
+    return -1
 
 
-def _entity(data: bytes, start: int) -> Entity:
-    found = cast(re.Match[bytes], _ENTITY.match(data, start))
-    return Entity(found.group(1).decode().upper(), found.group(2).decode().strip(), start)
+def _at_entity_or_table(data: bytes, start: int) -> int:
+    found = _MARK.search(data, start)
+    return found.start() if found else -1
 
 
-def _bound_table(entity: Entity, text: GeoText, start: int) -> int:
-    """Gives the entity its table; where the next entity begins."""
-    data = text.data
-    stop = table_end(data, start)
-    if stop is None:
-        end = _next_entity(data, start, len(data))
-        raise text.fault(
+def _entity(stream: GeoStream) -> Entity:
+    opening = stream.next_line()
+    found = cast(re.Match[bytes], _ENTITY.match(opening.data))
+    name = found.group(2).decode().strip()
+    entity = Entity(found.group(1).decode().upper(), name, opening.first_line)
+    block = stream.section(_at_entity_or_table)
+    try:
+        _attributes(entity, block)
+    except BadInput as error:
+        entity.fault = error
+    if stream.next_begins(b"!"):
+        stream.next_line()
+        try:
+            _bound_table(entity, stream)
+        except BadInput as error:
+            entity.fault = entity.fault or error
+    return entity
+
+
+def _bound_table(entity: Entity, stream: GeoStream) -> None:
+    """Gives the entity its table. Raises BadInput with the stream at the next entity."""
+    text = stream.section(at_mark)
+    end = stream.next_line()
+    if not _TABLE_END.fullmatch(end.data):
+        lines = GeoText(text.data + end.data, text.name, text.first_line)
+        found = _KNOWN.search(lines.data)
+        cut = found.start() if found else len(lines.data)
+        stream.give_back(lines.data[cut:])
+        if not found:
+            stream.section(_at_entity)
+        raise lines.fault(
             "truncated_table",
             f"the table of {entity.name} has no end line before the next entity or the file's end",
-            text.line_at(end - 1),
+            lines.line_at(max(cut - 1, 0)),
             hint="the file was cut short: download it again",
         )
-    end = _next_entity(data, stop[1], len(data))
-    if data[stop[1] : end].strip():
-        raise text.fault(
+    entity.table = table_of(text)
+    rest = stream.section(_at_entity)
+    if rest.data.strip():
+        raise rest.fault(
             "missing_entity",
             f"found lines between the table of {entity.name} and the next `^ENTITY = name` line",
-            text.line_at(stop[1]),
+            rest.first_line,
             hint=_MISSING_HEADER,
         )
-    entity.table = Table(text, start, stop[0])
-    return end
 
 
-def _attributes(entity: Entity, text: GeoText, block: bytes) -> None:
+def _attributes(entity: Entity, block: GeoText) -> None:
     """Reads `!Kind_key = value` and `#column = description`; other lines continue a value."""
+    if entity.kind not in KINDS:
+        return
     prefix = f"!{entity.kind}_".lower()
     columns: dict[str, list[str]] = {}
     last: list[str] | None = None
-    for number, line in enumerate(block.decode().split("\n")[1:], 1):
+    for number, line in enumerate(block.data.decode().split("\n"), block.first_line):
         mark, equals, value = line.partition("=")
         if line.startswith("#") and equals:
             last = columns.setdefault(mark[1:].strip(), [])
@@ -127,20 +162,27 @@ def _attributes(entity: Entity, text: GeoText, block: bytes) -> None:
             last = entity.attributes.setdefault(mark[len(prefix) :].strip(), [])
             last.append(value.strip())
         elif line.startswith("!"):
-            raise text.fault(
+            raise block.fault(
                 "missing_entity",
                 f"found `{mark.strip()[:60]}` among the lines of ^{entity.kind} = {entity.name}",
-                text.line_at(entity.start) + number,
+                number,
                 hint=_MISSING_HEADER,
+            )
+        elif line.strip() and last is None:
+            raise block.fault(
+                "unexpected_line",
+                f"found {line.strip()[:40]!r} after ^{entity.kind} = {entity.name}",
+                number,
+                hint=f"a line such as `{prefix}title = ...` is expected here",
             )
         elif line.strip() and last is not None:
             last[-1] = f"{last[-1]}\n{line.strip()}".strip()
     entity.columns = {name: " ".join(filter(None, texts)) for name, texts in columns.items()}
     if len(set(entity.values("geo_accession"))) > 1:
         found = ", ".join(entity.values("geo_accession")[:3])
-        raise text.fault(
+        raise block.fault(
             "missing_entity",
             f"^{entity.kind} = {entity.name} has several accessions: {found}",
-            text.line_at(entity.start),
+            entity.line,
             hint=_MISSING_HEADER,
         )

@@ -20,9 +20,11 @@ from collections.abc import Iterator, Sequence
 import polars as pl
 
 from polly_assets.ingest.formats import geo_common as common
-from polly_assets.ingest.formats.base import DenseMatrix, FailedDataset, ParsedDataset
+from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset
 from polly_assets.ingest.formats.geo_entities import Entity
-from polly_assets.ingest.formats.geo_table import GeoText, Table
+from polly_assets.ingest.formats.geo_stream import PIECE_BYTES, fault
+from polly_assets.ingest.formats.geo_table import Table
+from polly_assets.ingest.formats.geo_values import RowMatrix, Rows
 from polly_assets.ingest.formats.table import unique_names
 from polly_resources.errors import BadInput
 from polly_resources.records import Notice
@@ -31,7 +33,7 @@ _SAMPLE = re.compile(r"GSM\d+")
 
 
 def gds_datasets(
-    found: Sequence[Entity], text: GeoText, notices: Sequence[Notice]
+    found: Sequence[Entity], file: str, notices: Sequence[Notice]
 ) -> Iterator[ParsedDataset | FailedDataset]:
     """The dataset of each `^DATASET` of a file; nearly always there is one.
 
@@ -44,11 +46,11 @@ def gds_datasets(
         parts = [e for e in found if e.kind == "DATASET" and e.name == name]
         subsets = [e for e in found if e.kind == "SUBSET" and _belongs(e, name, names)]
         try:
-            yield _dataset(parts, subsets, database, text, notices)
+            yield _dataset(parts, subsets, database, file, notices)
         except BadInput as error:
             if len(names) == 1:
                 raise
-            yield FailedDataset(common.dataset_id(name, "", text.name), error)
+            yield FailedDataset(common.dataset_id(name, "", file), error)
 
 
 def _belongs(subset: Entity, name: str, names: Sequence[str]) -> bool:
@@ -59,39 +61,40 @@ def _dataset(
     parts: Sequence[Entity],
     subsets: Sequence[Entity],
     database: Entity,
-    text: GeoText,
+    file: str,
     notices: Sequence[Notice],
 ) -> ParsedDataset:
     for entity in (database, *parts, *subsets):
         if entity.fault is not None:
             raise entity.fault
-    table = _table(parts, text)
+    table = _table(parts, file)
     described = {name: line for part in parts for name, line in part.columns.items()}
     key, samples = _columns(table, described, subsets)
     ids = [table.header[i] for i in samples]
-    keys, values = table.numbers(key, samples)
+    keys, rows, errors = _values(table, key, samples)
     attributes = {k: values for part in reversed(parts) for k, values in part.attributes.items()}
     features = _features(table, key, samples, keys)
     return ParsedDataset(
-        dataset_id=common.dataset_id(parts[0].name, "", text.name),
+        dataset_id=common.dataset_id(parts[0].name, "", file),
         format="geo_soft",
         metadata=_metadata(parts[0].name, attributes, database, described, ids),
         samples=common.samples_frame(ids, _records(ids, described, subsets)),
         features=features,
-        matrices=(DenseMatrix(values),) if len(keys) else (),
+        matrices=(RowMatrix(rows, range(len(ids))),) if len(keys) else (),
         data_type=common.data_type(attributes, [{"type": attributes.get("sample_type", [])}]),
-        notices=(*notices, *_notices(ids, keys, attributes, subsets)),
+        notices=(*notices, *_notices(ids, keys, attributes, subsets), *errors),
     )
 
 
-def _table(parts: Sequence[Entity], text: GeoText) -> Table:
+def _table(parts: Sequence[Entity], file: str) -> Table:
     tables = [part.table for part in parts if part.table is not None and part.table.header]
     if len(tables) == 1:
         return tables[0]
-    raise text.fault(
+    raise fault(
+        file,
         "no_table",
         f"found {len(tables)} tables of {parts[0].name}, expected one",
-        text.line_at(parts[-1].start),
+        parts[-1].line,
         hint="download the whole file of the DataSet, such as GDS507.soft.gz",
     )
 
@@ -100,7 +103,7 @@ def _columns(
     table: Table, described: dict[str, str], subsets: Sequence[Entity]
 ) -> tuple[int, list[int]]:
     """Where the ids and where the samples are in the table."""
-    header, line = table.header, table.text.line_at(table.start)
+    header, line = table.header, table.header_line
     key = next((i for i, name in enumerate(header) if name.upper() == "ID_REF"), None)
     if key is None:
         raise table.text.fault(
@@ -144,6 +147,19 @@ def _members(subset: Entity) -> list[str]:
     return [name.strip() for text in lists for name in text.split(",") if name.strip()]
 
 
+def _values(
+    table: Table, key: int, samples: Sequence[int]
+) -> tuple[pl.Series, Rows, tuple[Notice, ...]]:
+    keys, rows, errors = [pl.Series("feature_id", [], pl.String)], Rows(len(samples)), 0
+    for part in table.parts(PIECE_BYTES):
+        found = part.numbers(key, samples)
+        keys.append(found.keys.alias("feature_id"))
+        rows.append(found.values)
+        errors += found.errors
+    told = (common.spreadsheet_errors(errors),) if errors else ()
+    return pl.concat(keys), rows, told
+
+
 def _records(
     ids: Sequence[str], described: dict[str, str], subsets: Sequence[Entity]
 ) -> list[dict[str, list[str]]]:
@@ -167,7 +183,7 @@ def _features(table: Table, key: int, samples: Sequence[int], keys: pl.Series) -
     if frame.height > len(keys):
         frame = frame.filter(pl.col(str(key)).fill_null("").str.strip_chars() != "")
     columns = [frame[str(i)].alias(name) for i, name in zip(others, names, strict=True)]
-    return pl.DataFrame([keys.alias("feature_id"), *columns])
+    return pl.DataFrame([keys, *columns])
 
 
 def _metadata(

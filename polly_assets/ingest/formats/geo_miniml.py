@@ -21,9 +21,11 @@ from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Reade
 from polly_assets.ingest.formats.geo_entities import Entity
 from polly_assets.ingest.formats.geo_miniml_entities import Converted, DataTable
 from polly_assets.ingest.formats.geo_miniml_xml import children
-from polly_assets.ingest.formats.geo_soft import studies
+from polly_assets.ingest.formats.geo_samples import SampleTables
+from polly_assets.ingest.formats.geo_soft import studies, unused
+from polly_assets.ingest.formats.geo_stream import GeoStream, GeoText, as_utf8
 from polly_assets.ingest.formats.geo_study import dataset
-from polly_assets.ingest.formats.geo_table import GeoText, Table
+from polly_assets.ingest.formats.geo_table import Table
 from polly_assets.ingest.formats.grouping import plain
 from polly_assets.ingest.formats.text import read_bytes, utf8_lines
 from polly_resources.errors import BadInput
@@ -39,8 +41,9 @@ class MinimlReader(Reader):
     suffixes = (".xml",)
 
     def sniff(self, name: str, head: bytes) -> bool:
-        """Whether the head opens the element MINiML."""
-        return _ROOT.search(head) is not None
+        """Whether the head opens the element MINiML; by GEO's names for any other content."""
+        named = name.removesuffix(".gz").endswith(("_family.xml", ".miniml.xml"))
+        return _ROOT.search(as_utf8(head)) is not None or named
 
     def read(self, source: Source) -> Iterator[ParsedDataset | FailedDataset]:
         """The datasets of a family, one per series and platform.
@@ -49,14 +52,15 @@ class MinimlReader(Reader):
         `no_samples` for the whole file, and whatever a dataset fails for where it is the
         file's only one.
         """
-        data, notices = utf8_lines(read_bytes(source.path, source.name), source.name)
-        text = GeoText(data, source.name)
+        stream, tables = GeoStream(source.path, source.name), SampleTables()
         converted = Converted()
-        for child in children(text):
+        for child in children(stream):
             converted.add(child)
         converted.resolve()
-        notices += (*common.unused_sidecars(source), *_attach(converted, source))
-        found = list(studies(converted.entities, text))
+        attached = tuple(_attach(converted, source, tables))
+        notices = (*stream.notices, *common.unused_sidecars(source), *attached)
+        notices += tuple(unused(converted.entities))
+        found = list(studies(converted.entities, source.name, tables))
         for study in found:
             study.format = self.name
             study.notices.extend(notices)
@@ -73,7 +77,7 @@ def _names_platforms(converted: Converted) -> bool:
     return any(e.kind == "PLATFORM" or e.values("platform_id") for e in converted.entities)
 
 
-def _attach(converted: Converted, source: Source) -> Iterator[Notice]:
+def _attach(converted: Converted, source: Source, taken: SampleTables) -> Iterator[Notice]:
     """Gives each entity its table; Notices on tables that are lacking or left over."""
     beside = {plain(name): name for name in source.sidecars}
     used: set[str] = set()
@@ -89,6 +93,8 @@ def _attach(converted: Converted, source: Source) -> Iterator[Notice]:
             else:
                 text = _external(source, beside[key]) if table.file else ""
                 _give(entity, table, text, source.name)
+                if entity.kind == "SAMPLE":
+                    taken.take(entity)
     further += [name for key, name in sorted(beside.items()) if key not in used | {"json"}]
     if further:
         message = f"{len(further)} tables are not used: {common.named(further)}"
@@ -105,7 +111,7 @@ def _attach(converted: Converted, source: Source) -> Iterator[Notice]:
 def _require_all_or_none(
     converted: Converted, lacking: list[tuple[Entity, str]], file: str
 ) -> None:
-    given = [e.name for e in converted.entities if e.kind == "SAMPLE" and e.table]
+    given = [e.name for e in converted.entities if e.loaded or (e.kind == "SAMPLE" and e.fault)]
     for entity, table in lacking:
         if given and entity.kind == "SAMPLE":
             raise BadInput(
@@ -134,6 +140,5 @@ def _give(entity: Entity, table: DataTable, external: str, file: str) -> None:
         rows = rows.rstrip(" \n") + "\n" if rows.strip() else ""
     if rows and not rows.endswith("\n"):
         rows += "\n"
-    header = "\t".join(table.columns)
-    data = f"{header}\n{rows}".encode()
-    entity.table = Table(GeoText(data, name, first - 1), 0, len(data))
+    entity.table = Table(GeoText(rows.encode(), name, first), table.columns, max(1, first - 1))
+    table.rows = ""

@@ -65,7 +65,7 @@ class Converted:
             self.people[iid] = _person(element)
         elif element.tag in KINDS:
             name = _text(element.find("Accession")) or iid
-            entity = Entity(element.tag.upper(), name, child.start)
+            entity = Entity(element.tag.upper(), name, child.line)
             tables: list[DataTable] = []
             for part in element:
                 _read(part, entity, tables, "")

@@ -13,7 +13,7 @@ from typing import NoReturn
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
-from polly_assets.ingest.formats.geo_table import GeoText
+from polly_assets.ingest.formats.geo_stream import GeoStream, fault
 from polly_resources.errors import BadInput
 
 ROOT = "MINiML"
@@ -26,30 +26,35 @@ _STEP = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A child of the root, and the offset in the file where it begins."""
+    """A child of the root, and the line of the file where it begins."""
 
     element: Element
-    start: int
+    line: int
 
 
-def children(text: GeoText) -> Iterator[Child]:
+def children(stream: GeoStream) -> Iterator[Child]:
     """The children of the root, in order, with tags as the file writes them less their prefix.
 
     Raises BadInput `not_miniml`, `xml_document_type` or `bad_xml`.
     """
-    parsing = _Parsing(text)
-    for position in range(0, len(text.data), _STEP):
-        yield from parsing.feed(text.data[position : position + _STEP])
+    parsing = _Parsing(stream.name)
+    for piece in stream.pieces(_nowhere):
+        for position in range(0, len(piece.data), _STEP):
+            yield from parsing.feed(piece.data[position : position + _STEP])
     yield from parsing.feed(b"", last=True)
+
+
+def _nowhere(data: bytes, start: int) -> int:
+    return -1
 
 
 class _Parsing:
     """The state of one parse: where in the tree it stands, and which children are whole."""
 
-    def __init__(self, text: GeoText) -> None:
-        self._text = text
+    def __init__(self, file: str) -> None:
+        self._file = file
         self._depth = 0
-        self._start = 0
+        self._line = 1
         self._builder = TreeBuilder()
         self._whole: list[Child] = []
         # The text is UTF-8 by now, whatever its declaration says.
@@ -89,7 +94,7 @@ class _Parsing:
             )
         if self._depth == 1:
             self._builder = TreeBuilder()
-            self._start = self._expat.CurrentByteIndex
+            self._line = self._expat.CurrentLineNumber
         if self._depth:
             self._builder.start(tag, attributes)
             if tag == "Internal-Data":
@@ -105,7 +110,7 @@ class _Parsing:
         if self._depth:
             self._builder.end(name.rpartition(" ")[2])
         if self._depth == 1:
-            self._whole.append(Child(self._builder.close(), self._start))
+            self._whole.append(Child(self._builder.close(), self._line))
 
     def _refuse(self, name: str, *_: object) -> NoReturn:
         raise self._fault(
@@ -119,4 +124,4 @@ class _Parsing:
     ) -> BadInput:
         line = line or self._expat.CurrentLineNumber
         column = column or self._expat.CurrentColumnNumber + 1
-        return self._text.fault(code, message, line, column=column, hint=hint)
+        return fault(self._file, code, message, line, column=column, hint=hint)

@@ -1,31 +1,31 @@
 """GEO series matrix files: metadata rows, then one features x samples table.
 
 Owns the way from such a file to datasets `GSE_GPL`; nearly always the file is of one
-platform, else it is split by `!Sample_platform_id`. Cells of `!Sample_` rows belong to
-samples by position, the table's columns by accession. Names of metadata are those of the
-SOFT reader (`geo_common`), so both give equal sample metadata.
-Keep out: reading the table (`geo_table`), and files beside it (`geo_supplement`).
+platform, else it is split by `!Sample_platform_id`. The table's columns belong to samples by
+accession. Names of metadata are those of the SOFT reader (`geo_common`), so both give equal
+sample metadata. The table is read and put away in pieces.
+Keep out: the rows before the table (`geo_series_header`), cells (`geo_table`), and files beside
+it (`geo_supplement`).
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from polly_assets.ingest.formats import geo_common as common
-from polly_assets.ingest.formats.base import (
-    DenseMatrix,
-    FailedDataset,
-    ParsedDataset,
-    Reader,
-    Source,
+from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Reader, Source
+from polly_assets.ingest.formats.geo_series_header import (
+    Header,
+    platform_of,
+    read_header,
+    without_empty_end,
 )
+from polly_assets.ingest.formats.geo_stream import GeoStream, GeoText, as_utf8, at_mark
 from polly_assets.ingest.formats.geo_supplement import (
     Match,
     apart,
@@ -34,26 +34,19 @@ from polly_assets.ingest.formats.geo_supplement import (
     part_of,
     read_supplements,
 )
-from polly_assets.ingest.formats.geo_table import GeoText, Table, cells, table_end
-from polly_assets.ingest.formats.text import base_name, read_bytes, utf8_lines
+from polly_assets.ingest.formats.geo_table import Table, header_cells
+from polly_assets.ingest.formats.geo_values import Places, RowMatrix, Rows
+from polly_assets.ingest.formats.text import base_name
 from polly_resources.errors import BadInput
 from polly_resources.records import Notice
 
 _ATTRIBUTE = re.compile(rb"^!(?:Series|Sample)_[^\t\n=]*\t", re.M | re.I)
-_BEGIN = re.compile(rb"^!series_matrix_table_begin[ \t]*\n", re.M | re.I)
+_BEGIN = re.compile(rb"^!series_matrix_table_begin[ \t]*$", re.M | re.I)
+_END = re.compile(rb"!series_matrix_table_end[ \t]*\n?", re.I)
 _NO_MATRIX = (
     "the table is empty, as for sequencing: the counts come as a supplementary file (see "
     "supplementary_file); put it beside this one"
 )
-
-
-@dataclass(slots=True)
-class _Header:
-    """The rows before the table: series values by key, and one record per sample."""
-
-    series: dict[str, list[str]] = field(default_factory=dict)
-    samples: list[dict[str, list[str]]] = field(default_factory=list)
-    ids: list[str] = field(default_factory=list)
 
 
 class SeriesMatrixReader(Reader):
@@ -63,8 +56,10 @@ class SeriesMatrixReader(Reader):
     suffixes = ("_series_matrix.txt",)
 
     def sniff(self, name: str, head: bytes) -> bool:
-        """Whether the head has tab-separated `!Series_` or `!Sample_` rows, or the table."""
-        return bool(_ATTRIBUTE.search(head) or _BEGIN.search(head))
+        """Whether the head has rows of a series, or the table; by name for a web page."""
+        start = as_utf8(head).lstrip()
+        named = name.removesuffix(".gz").endswith(self.suffixes) and start[:1] in (b"", b"<")
+        return named or bool(_ATTRIBUTE.search(start) or _BEGIN.search(start))
 
     def read(self, source: Source) -> Iterator[ParsedDataset | FailedDataset]:
         """The datasets of a series matrix, one per platform, and of the files beside it.
@@ -73,45 +68,47 @@ class SeriesMatrixReader(Reader):
         `no_samples`, `duplicate_sample`, `no_platform`, `samples_disagree` or a fault of the
         table.
         """
-        data, notices = utf8_lines(read_bytes(source.path, source.name), source.name)
-        text = GeoText(data, source.name)
-        begin = _BEGIN.search(data)
-        if begin is None:
-            raise BadInput(
-                "no_table",
-                "found no line `!series_matrix_table_begin`",
-                file=source.name,
-                hint="the file was cut short: download it again",
-            )
-        notices += common.unused_sidecars(source)
-        header = _header(text, data[: begin.start()])
-        table = _table(text, begin.end())
-        features, values = _matrix(table, header.ids)
-        platforms = [_platform(text, i, r) for i, r in zip(header.ids, header.samples, strict=True)]
-        parts: list[tuple[_Part, ParsedDataset]] = []
-        for platform in dict.fromkeys(platforms):
-            chosen = [i for i, found in enumerate(platforms) if found == platform]
-            part = _Part(platform, chosen, len(set(platforms)) > 1)
-            found = _dataset(header, part, features, values, source.name)
-            parts.append((part, replace(found, notices=notices + found.notices)))
-        if features.is_empty():
-            yield from _supplemented(header, parts, source)
+        stream = GeoStream(source.path, source.name)
+        header = read_header(stream.section(_at_table))
+        platforms = [platform_of(source.name, header, i) for i in range(len(header.ids))]
+        parts = [
+            _Part(name, [i for i, found in enumerate(platforms) if found == name])
+            for name in dict.fromkeys(platforms)
+        ]
+        table = _read_table(stream, header, parts)
+        notices = (*stream.notices, *common.unused_sidecars(source), *table.notices)
+        split = len(parts) > 1
+        found = [
+            replace(d, notices=(*notices, *d.notices))
+            for d in (_dataset(header, part, table, split, source.name) for part in parts)
+        ]
+        if table.features.is_empty():
+            yield from _supplemented(header, list(zip(parts, found, strict=True)), source)
         else:
-            yield from (found for _, found in parts)
-            yield from (found for _, found in read_supplements(source))
+            yield from found
+            yield from (extra for _, extra in read_supplements(source))
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """The samples of one platform, by position; `split` where there are more platforms."""
+    """The samples of one platform, by position, and the rows in which one of them has a value."""
 
     platform: str
-    samples: Sequence[int]
-    split: bool
+    samples: list[int]
+    measured: list[Places] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """The rows of the table, with one column per sample in the header's order."""
+
+    features: pl.Series
+    rows: Rows
+    notices: tuple[Notice, ...] = ()
 
 
 def _supplemented(
-    header: _Header, parts: Sequence[tuple[_Part, ParsedDataset]], source: Source
+    header: Header, parts: Sequence[tuple[_Part, ParsedDataset]], source: Source
 ) -> Iterator[ParsedDataset | FailedDataset]:
     """The datasets of a series without values of its own, with those of files beside it.
 
@@ -140,113 +137,103 @@ def _supplemented(
             yield dataset
 
 
-def _header(text: GeoText, block: bytes) -> _Header:
-    header = _Header()
-    rows: list[tuple[int, str, list[str]]] = []
-    for number, line in enumerate(block.decode().split("\n"), 1):
-        name, *values = [cell.strip() for cell in cells(line)]
-        if name.startswith("!Series_"):
-            header.series.setdefault(name.removeprefix("!Series_"), []).extend(values)
-        elif name.startswith("!Sample_"):
-            rows.append((number, name.removeprefix("!Sample_"), values))
-        elif line.strip():
-            raise text.fault(
-                "unexpected_line",
-                f"found {line[:40]!r}, expected a row of `!Series_` or `!Sample_`",
-                number,
-                hint="only these may precede `!series_matrix_table_begin`",
-            )
-    header.ids = _sample_ids(text, rows)
-    header.samples = [{} for _ in header.ids]
-    for number, key, values in rows:
-        if len(values) != len(header.ids):
-            raise text.fault(
-                "ragged_row",
-                f"found {len(values)} cells of !Sample_{key}, expected {len(header.ids)}, one "
-                "per sample",
-                number,
-                hint="every row needs one cell per sample, empty ones included",
-            )
-        for record, value in zip(header.samples, values, strict=True):
-            record.setdefault(key, []).append(value)
-    return header
+def _at_table(data: bytes, start: int) -> int:
+    found = _BEGIN.search(data, start)
+    return found.start() if found else -1
 
 
-def _sample_ids(text: GeoText, rows: Sequence[tuple[int, str, list[str]]]) -> list[str]:
-    number, ids = next(((n, v) for n, key, v in rows if key == "geo_accession"), (1, []))
-    if not ids or "" in ids:
-        raise text.fault(
-            "no_samples",
-            f"found {len(ids)} cells in !Sample_geo_accession, expected an accession in each",
-            number,
-            hint="every sample needs its accession",
-        )
-    repeats = [name for name, count in Counter(ids).items() if count > 1]
-    if repeats:
-        raise text.fault(
-            "duplicate_sample",
-            f"found {common.named(repeats)} more than once in !Sample_geo_accession",
-            number,
-            hint="sample ids must be unique",
-        )
-    return ids
+def _nowhere(data: bytes, start: int) -> int:
+    return -1
 
 
-def _table(text: GeoText, start: int) -> Table:
-    end = table_end(text.data, start)
-    if end is None:
-        raise text.fault(
-            "truncated_table",
-            "found no line `!series_matrix_table_end`",
-            text.line_at(len(text.data) - 1),
+def _read_table(stream: GeoStream, header: Header, parts: Sequence[_Part]) -> _Table:
+    """The values, read piece by piece; marks the rows that each part has values in.
+
+    Raises BadInput `no_table`, `truncated_table`, `unexpected_line`, `samples_disagree` or a
+    fault of the table.
+    """
+    if stream.ended():
+        raise BadInput(
+            "no_table",
+            "found no line `!series_matrix_table_begin`",
+            file=stream.name,
             hint="the file was cut short: download it again",
         )
-    return Table(text, start, end[0], quoted=True)
+    stream.next_line()
+    names = GeoText(b"", stream.name, stream.line)
+    if not stream.next_begins(b"!"):
+        names = stream.next_line()
+    columns = without_empty_end(header_cells(names, quoted=True), 0)
+    features, rows, errors = [pl.Series("feature_id", [], pl.String)], Rows(len(header.ids)), 0
+    places: list[int] | None = None
+    for piece in stream.pieces(at_mark):
+        if len(columns) <= 1 and not piece.data.strip():
+            continue
+        places = places or _places(names, columns, header.ids)
+        found = Table(piece, columns, names.first_line, quoted=True).numbers(0, places)
+        for part in parts:
+            valued = (~np.isnan(found.values[:, part.samples])).any(axis=1)
+            part.measured.append(np.flatnonzero(valued) + rows.count)
+        features.append(found.keys.alias("feature_id"))
+        rows.append(found.values)
+        errors += found.errors
+    if places is None and len(columns) > 1:
+        _places(names, columns, header.ids)
+    _check_end(stream)
+    told = (common.spreadsheet_errors(errors),) if errors else ()
+    return _Table(pl.concat(features), rows, told)
 
 
-def _matrix(table: Table, ids: Sequence[str]) -> tuple[pl.Series, npt.NDArray[np.float64]]:
-    """Feature ids, and values with one column per sample in the order of `ids`."""
-    header = table.header
-    if len(header) <= 1 and not table.row_count:
-        return pl.Series("feature_id", [], pl.String), np.empty((0, len(ids)))
-    places = {name: i for i, name in enumerate(header) if i}
-    if sorted(header[1:]) != sorted(ids):
+def _places(names: GeoText, columns: Sequence[str], ids: Sequence[str]) -> list[int]:
+    """Which column of the table each sample is."""
+    places = {name: i for i, name in enumerate(columns) if i}
+    if sorted(columns[1:]) != sorted(ids):
         lacking = [name for name in ids if name not in places]
         strange = sorted(places.keys() - set(ids))
-        raise table.text.fault(
+        raise names.fault(
             "samples_disagree",
-            f"the table has {len(header) - 1} sample columns for {len(ids)} samples; lacking: "
+            f"the table has {len(columns) - 1} sample columns for {len(ids)} samples; lacking: "
             f"{common.named(lacking) or 'none'}; unknown: {common.named(strange) or 'none'}",
-            table.text.line_at(table.start),
+            names.first_line,
             hint="the table's header must list the accessions of !Sample_geo_accession",
         )
-    keys, values = table.numbers(0, [places[name] for name in ids])
-    return keys.alias("feature_id"), values
+    return [places[name] for name in ids]
 
 
-def _platform(text: GeoText, sample: str, record: common.Attributes) -> str:
-    found = [value for value in record.get("platform_id", ()) if value]
-    if len(set(found)) == 1:
-        return found[0]
-    raise BadInput(
-        "no_platform",
-        f"found {', '.join(found) or 'none'} as !Sample_platform_id of {sample}, expected one",
-        file=text.name,
-        place=sample,
-        hint="name the sample's platform, such as GPL570",
-    )
+def _check_end(stream: GeoStream) -> None:
+    last = stream.line - 1
+    end = stream.next_line()
+    if not _END.fullmatch(end.data):
+        raise end.fault(
+            "truncated_table",
+            "found no line `!series_matrix_table_end`",
+            max(last, 1),
+            hint="the file was cut short: download it again",
+        )
+    for rest in stream.pieces(_nowhere):
+        if rest.data.strip():
+            blank = len(rest.data) - len(rest.data.lstrip())
+            raise rest.fault(
+                "unexpected_line",
+                "found lines behind `!series_matrix_table_end`",
+                rest.line_at(blank),
+                hint="a series matrix has one table, and nothing behind it",
+            )
 
 
 def _dataset(
-    header: _Header, part: _Part, features: pl.Series, values: npt.NDArray[np.float64], file: str
+    header: Header,
+    part: _Part,
+    table: _Table,
+    split: bool,
+    file: str,
 ) -> ParsedDataset:
     records = [header.samples[i] for i in part.samples]
     ids = [header.ids[i] for i in part.samples]
-    if part.split:
-        values = values[:, part.samples]
-        measured = np.flatnonzero((~np.isnan(values)).any(axis=1))
-        features, values = features.gather(measured), values[measured]
+    chosen = np.concatenate(part.measured) if split and part.measured else None
+    features = table.features if chosen is None else table.features.gather(chosen)
     series = header.series.get("geo_accession", [""])[0] or base_name(file)
+    matrix = RowMatrix(table.rows, part.samples, chosen)
     return ParsedDataset(
         dataset_id=common.dataset_id(series, part.platform, file),
         format=SeriesMatrixReader.name,
@@ -255,7 +242,7 @@ def _dataset(
         ),
         samples=common.samples_frame(ids, records),
         features=features.to_frame(),
-        matrices=(DenseMatrix(values),) if len(features) else (),
+        matrices=(matrix,) if len(features) else (),
         data_type=common.data_type(header.series, records),
         notices=tuple(_notices(dict(zip(ids, records, strict=True)), features)),
     )

@@ -16,16 +16,19 @@ rules (`geo_common`), what a dataset holds (`geo_study`).
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from polly_assets.ingest.formats import geo_common as common
 from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Reader, Source
-from polly_assets.ingest.formats.geo_entities import Entity, entities
+from polly_assets.ingest.formats.geo_entities import KINDS, Entity, entities
 from polly_assets.ingest.formats.geo_gds import gds_datasets
+from polly_assets.ingest.formats.geo_samples import SampleTables
+from polly_assets.ingest.formats.geo_stream import GeoStream, as_utf8
 from polly_assets.ingest.formats.geo_study import Study, dataset
-from polly_assets.ingest.formats.geo_table import GeoText
-from polly_assets.ingest.formats.text import dataset_id_from_name, read_bytes, utf8_lines
+from polly_assets.ingest.formats.text import dataset_id_from_name
 from polly_resources.errors import BadInput
+from polly_resources.records import Notice
 
 _FIRST_LINE = re.compile(rb"^\^(DATABASE|SERIES|PLATFORM|SAMPLE|DATASET)[ \t]*=", re.I | re.M)
 
@@ -37,8 +40,10 @@ class SoftFamilyReader(Reader):
     suffixes = (".soft", "_family.txt")
 
     def sniff(self, name: str, head: bytes) -> bool:
-        """Whether a line of the head opens a SOFT entity."""
-        return _FIRST_LINE.search(head) is not None
+        """Whether a line of the head opens a SOFT entity; by name for nothing or a web page."""
+        start = as_utf8(head).lstrip()
+        named = name.removesuffix(".gz").endswith(self.suffixes)
+        return _FIRST_LINE.search(start) is not None or (named and start[:1] in (b"", b"<"))
 
     def read(self, source: Source) -> Iterator[ParsedDataset | FailedDataset]:
         """The datasets of a family, one per series and platform, or of a curated DataSet.
@@ -46,14 +51,17 @@ class SoftFamilyReader(Reader):
         Raises BadInput `missing_entity` or `no_samples` for the whole file, and whatever a
         dataset fails for where it is the file's only one.
         """
-        data, notices = utf8_lines(read_bytes(source.path, source.name), source.name)
-        notices += common.unused_sidecars(source)
-        text = GeoText(data, source.name)
-        found = list(entities(text))
+        stream, tables = GeoStream(source.path, source.name), SampleTables()
+        found = []
+        for entity in entities(stream):
+            found.append(entity)
+            if entity.kind == "SAMPLE":
+                tables.take(entity)
+        notices = (*stream.notices, *unused(found), *common.unused_sidecars(source))
         if any(entity.kind == "DATASET" for entity in found):
-            yield from gds_datasets(found, text, notices)
+            yield from gds_datasets(found, source.name, notices)
             return
-        parts = list(studies(found, text))
+        parts = list(studies(found, source.name, tables))
         for study in parts:
             study.notices.extend(notices)
             try:
@@ -64,14 +72,28 @@ class SoftFamilyReader(Reader):
                 yield FailedDataset(study.dataset_id, error)
 
 
-def studies(found: Sequence[Entity], text: GeoText) -> Iterator[Study]:
+def unused(found: Sequence[Entity]) -> Iterator[Notice]:
+    """Notices of entities that no rule is about, and of those given twice."""
+    strange = [e for e in found if e.kind not in KINDS]
+    if strange:
+        message = f"{len(strange)} entities are of unknown kinds, and were not loaded"
+        yield Notice("unknown_entity", message, common.named([f"^{e.kind}" for e in strange]))
+    counts = Counter((e.kind, e.name) for e in found if e.kind in ("SERIES", "PLATFORM"))
+    twice = [name for (_, name), count in counts.items() if count > 1]
+    if twice:
+        message = f"{len(twice)} entities are given more than once; the first counts"
+        yield Notice("duplicate_entity", message, common.named(twice))
+
+
+def studies(found: Sequence[Entity], file: str, tables: SampleTables) -> Iterator[Study]:
     """Groups a file's entities into one study per series and platform.
 
     Raises BadInput `no_samples`.
     """
-    _require_samples(found, text.name)
-    series = {e.name: e for e in found if e.kind == "SERIES"}
-    platforms = {e.name: e for e in found if e.kind == "PLATFORM"}
+    _require_samples(found, file)
+    series = {e.name: e for e in reversed(found) if e.kind == "SERIES"}
+    series = dict(reversed(series.items()))
+    platforms = {e.name: e for e in reversed(found) if e.kind == "PLATFORM"}
     database = next((e for e in found if e.kind == "DATABASE"), Entity("DATABASE", ""))
     groups: dict[tuple[str, str], list[Entity]] = {}
     for sample in (e for e in found if e.kind == "SAMPLE"):
@@ -81,11 +103,12 @@ def studies(found: Sequence[Entity], text: GeoText) -> Iterator[Study]:
         lonely = not one and platform not in platforms
         study = Study(
             dataset_id=common.dataset_id(
-                dataset_id_from_name(text.name) if lonely else one,
+                dataset_id_from_name(file) if lonely else one,
                 "" if lonely and len(groups) == 1 else platform,
-                text.name,
+                file,
             ),
-            text=text,
+            file=file,
+            tables=tables,
             series=series.get(one) or Entity("SERIES", ""),
             platform=platforms.get(platform) or Entity("PLATFORM", platform),
             database=database,

@@ -4,8 +4,8 @@ Owns what a SOFT dataset holds:
 
 - Features come in the platform table's order, as far as any sample has a row for them;
   features that only samples have follow. Without a platform table: order of appearance.
-- The matrix is the `VALUE` column, matched by `ID_REF` and never by position. Other columns
-  stay in the original; a notice names them.
+- The matrix is the `VALUE` column (see `geo_samples`), matched by `ID_REF` and never by position.
+  Other columns stay in the original; a notice names them.
 - Column descriptions (`#VALUE = ...`) are dataset metadata where all samples agree, else
   sample columns under their own name.
 
@@ -22,10 +22,11 @@ from typing import Any
 import polars as pl
 
 from polly_assets.ingest.formats import geo_common as common
-from polly_assets.ingest.formats.base import DenseMatrix, ParsedDataset
-from polly_assets.ingest.formats.geo_align import Alignment
-from polly_assets.ingest.formats.geo_entities import Entity
-from polly_assets.ingest.formats.geo_table import GeoText, Table
+from polly_assets.ingest.formats.base import ParsedDataset
+from polly_assets.ingest.formats.geo_entities import Entity, Loaded
+from polly_assets.ingest.formats.geo_samples import SampleTables, id_column
+from polly_assets.ingest.formats.geo_stream import fault
+from polly_assets.ingest.formats.geo_table import Table
 from polly_resources.records import Notice
 
 
@@ -34,7 +35,8 @@ class Study:
     """The entities of one dataset, and what was noticed while reading them."""
 
     dataset_id: str
-    text: GeoText
+    file: str
+    tables: SampleTables
     series: Entity
     platform: Entity
     database: Entity
@@ -57,9 +59,11 @@ def dataset(study: Study) -> ParsedDataset:
     _require_sound(study)
     ids = [sample.name for sample in study.samples]
     records = [sample.attributes for sample in study.samples]
-    aligned = _align(study)
-    features = _features(study, aligned.measured())
-    values = aligned.matrix(features.get_column("feature_id"), len(ids))
+    columns = [sample.loaded.column if sample.loaded else None for sample in study.samples]
+    aligned = study.tables.of(study.samples[0].first("platform_id"))
+    _notice_tables(study)
+    features = _features(study, aligned.measured(columns))
+    matrix = aligned.matrix(features.get_column("feature_id"), columns)
     agreed, differing = _column_texts(study.samples)
     _compare_row_counts(study)
     return ParsedDataset(
@@ -68,7 +72,7 @@ def dataset(study: Study) -> ParsedDataset:
         metadata=_metadata(study, agreed),
         samples=common.samples_frame(ids, records).with_columns(differing),
         features=features,
-        matrices=(DenseMatrix(values),) if features.height else (),
+        matrices=(matrix,) if features.height else (),
         data_type=common.data_type(study.series.attributes, records),
         notices=tuple(study.notices),
     )
@@ -80,79 +84,56 @@ def _require_sound(study: Study) -> None:
             raise entity.fault
     seen: set[str] = set()
     for sample in study.samples:
+        if not sample.name:
+            raise fault(
+                study.file,
+                "no_sample_id",
+                "found a sample without a name",
+                sample.line,
+                hint="write its accession, such as `^SAMPLE = GSM1`, in MINiML by `iid`",
+            )
         if study.platform_required and len(set(sample.values("platform_id"))) != 1:
             found = ", ".join(sample.values("platform_id")) or "none"
-            raise study.text.fault(
+            raise fault(
+                study.file,
                 "no_platform",
                 f"found {found} as the platform of {sample.name}, expected one",
-                study.text.line_at(sample.start),
+                sample.line,
                 hint="name it, such as `!Sample_platform_id = GPL570`, in MINiML by `Platform-Ref`",
             )
         if sample.name in seen:
-            raise study.text.fault(
+            raise fault(
+                study.file,
                 "duplicate_sample",
                 f"found a second sample {sample.name}",
-                study.text.line_at(sample.start),
+                sample.line,
                 hint="sample ids must be unique: rename or delete one",
             )
         seen.add(sample.name)
 
 
-def _align(study: Study) -> Alignment:
-    """The VALUE columns of all samples; notices say which samples and columns have none."""
-    aligned = Alignment()
-    bare, valueless, loaded = [], [], []
-    others: dict[str, None] = {}
-    for position, sample in enumerate(study.samples):
-        table = sample.table
-        if table is None or not table.row_count:
-            bare.append(sample.name)
-            continue
-        header = table.header
-        key, value = _column(table, "ID_REF"), _find(header, "VALUE")
-        others |= dict.fromkeys(n for i, n in enumerate(header) if i not in (key, value))
-        if value is None:
-            valueless.append(sample.name)
-            continue
-        ids, values = table.numbers(key, [value])
-        aligned.add(position, ids, values[:, 0])
-        loaded.append(sample.name)
+def _notice_tables(study: Study) -> None:
+    """Notices of the samples and columns that have no values, and of values left out."""
+    loaded = {sample.name: sample.loaded or Loaded(0) for sample in study.samples}
+    bare = [name for name, found in loaded.items() if not found.rows]
+    valueless = [n for n, found in loaded.items() if found.rows and found.column is None]
+    others = dict.fromkeys(name for found in loaded.values() for name in found.others)
     if valueless:
         study.notice("no_value_column", f"{len(valueless)} tables have no VALUE column", valueless)
-    if not (loaded or valueless):
+    if len(bare) == len(loaded):
         study.notice("no_matrix", "no sample has a data table; see supplementary_file for the data")
     elif bare:
         study.notice("samples_without_values", f"{len(bare)} samples have no data table", bare)
     if others:
         study.notice("columns_not_loaded", f"{len(others)} further columns not loaded", [*others])
-    _notice_repeats(study, aligned)
-    return aligned
-
-
-def _find(header: Sequence[str], name: str) -> int | None:
-    return next((i for i, found in enumerate(header) if found.upper() == name), None)
-
-
-def _column(table: Table, name: str) -> int:
-    header = table.header
-    found = _find(header, name)
-    if found is None:
-        raise table.text.fault(
-            "no_id_column",
-            f"found columns {common.named(header) or 'none'}, expected {name} among them",
-            table.text.line_at(table.start),
-            hint=f"the column that identifies features must be called {name}",
-        )
-    return found
-
-
-def _notice_repeats(study: Study, aligned: Alignment) -> None:
-    if repeated := aligned.repeated():
+    if repeats := {name: found.repeats for name, found in loaded.items() if found.repeats}:
         study.notice(
             "duplicate_id_ref",
-            f"{sum(repeated.values())} rows repeat an ID_REF of their table; the first was kept",
-            [study.samples[position].name for position in repeated],
+            f"{sum(repeats.values())} rows repeat an ID_REF of their table; the first was kept",
+            [*repeats],
         )
+    if errors := {name: found.errors for name, found in loaded.items() if found.errors}:
+        study.notices.append(common.spreadsheet_errors(sum(errors.values()), [*errors]))
 
 
 def _features(study: Study, measured: pl.Series) -> pl.DataFrame:
@@ -160,12 +141,7 @@ def _features(study: Study, measured: pl.Series) -> pl.DataFrame:
     table = study.platform.table
     if table is None or not table.row_count or not measured.len():
         return measured.to_frame()
-    key, names = _column(table, "ID"), ["feature_id"]
-    for name in table.header:
-        names.append(_unused(name, names))
-    frame = table.strings()
-    frame = frame.select(str(key), pl.exclude(str(key)))
-    frame.columns = [names[0], *(name for i, name in enumerate(names[1:]) if i != key)]
+    frame = _platform_frame(table, id_column(table, "ID"))
     known = frame.filter(pl.col("feature_id").is_in(measured.implode()))
     once = known.unique("feature_id", keep="first", maintain_order=True)
     if repeats := known.height - once.height:
@@ -182,6 +158,18 @@ def _features(study: Study, measured: pl.Series) -> pl.DataFrame:
             extra.head(5).to_list(),
         )
     return pl.concat([once, extra.to_frame()], how="diagonal")
+
+
+def _platform_frame(table: Table, key: int) -> pl.DataFrame:
+    """A platform's table, its ids first and without padding; unnamed empty columns left out."""
+    frame = table.strings()
+    columns = [frame[str(key)].str.strip_chars().alias("feature_id")]
+    for i, name in enumerate(table.header):
+        taken = [column.name for column in columns]
+        column = frame[str(i)]
+        if i != key and (name or column.null_count() < frame.height):
+            columns.append(column.alias(_unused(name or f"column_{i + 1}", taken)))
+    return pl.DataFrame(columns)
 
 
 def _unused(name: str, taken: Sequence[str]) -> str:
@@ -225,7 +213,9 @@ def _named(entity: Entity) -> dict[str, list[str]]:
 
 def _compare_row_counts(study: Study) -> None:
     """Notices where tables are longer or shorter than they declare, or absent."""
-    entities = [e for e in (study.platform, *study.samples) if e.table or e.kind == "SAMPLE"]
-    rows = {e.name: e.table.row_count if e.table else 0 for e in entities}
-    declared = {e.name: e.first("data_row_count") for e in entities}
+    platform = study.platform
+    rows = {sample.name: sample.loaded.rows if sample.loaded else 0 for sample in study.samples}
+    if platform.table:
+        rows = {platform.name: platform.table.row_count} | rows
+    declared = {e.name: e.first("data_row_count") for e in (platform, *study.samples)}
     study.notices.extend(common.row_count_notices(rows, declared))

@@ -19,15 +19,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from polly_assets.ingest.formats import geo_common as common
-from polly_assets.ingest.formats.base import DenseMatrix, FailedDataset, ParsedDataset, Source
+from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Source
 from polly_assets.ingest.formats.delimited import CsvReader, TsvReader
+from polly_assets.ingest.formats.geo_values import Chosen
 from polly_assets.ingest.formats.table import unique_names
 from polly_assets.ingest.formats.text import base_name, dataset_id_from_name, safe_id
 from polly_resources.errors import BadInput
@@ -145,7 +144,6 @@ def joined(
     columns = {sample: column for column, sample in matched.samples.items()}
     chosen = [columns.get(place) for place in places]
     names = found.samples["sample_id"].to_list()
-    values = _values(found, chosen)
     own = [None if c is None else names[c] for c in chosen]
     title = unique_names([*series.samples.columns, "matrix_column"])[-1]
     features, extra = _features(found, matched)
@@ -163,7 +161,7 @@ def joined(
         metadata={**found.metadata, **series.metadata, "matrix_file": file},
         samples=series.samples.with_columns(pl.Series(title, own, pl.String)),
         features=features,
-        matrices=(DenseMatrix(values),),
+        matrices=(Chosen(found.matrices[0], chosen),),
         notices=tuple(notices),
     )
 
@@ -173,28 +171,16 @@ def _told(matched: Match, file: str) -> Notice:
     return Notice(code, f"values are from {file}; its columns are the samples by {matched.rule}")
 
 
-def _values(
-    found: ParsedDataset, chosen: Sequence[int | None]
-) -> npt.NDArray[np.float64] | npt.NDArray[np.int64]:
-    whole = np.concatenate([np.asarray(block) for block in found.matrices[0].blocks()])
-    if None not in chosen:
-        return cast(npt.NDArray[np.int64], whole[:, np.array(chosen, np.intp)])
-    out = np.full((len(whole), len(chosen)), np.nan)
-    for place, column in enumerate(chosen):
-        if column is not None:
-            out[:, place] = whole[:, column]
-    return out
-
-
 def _features(found: ParsedDataset, matched: Match) -> tuple[pl.DataFrame, list[str]]:
     """The file's features, with its columns that are no samples."""
     names = found.samples["sample_id"].to_list()
     extra = [i for i in range(len(names)) if i not in matched.samples]
-    whole = np.concatenate([np.asarray(block) for block in found.matrices[0].blocks()])
+    chosen = Chosen(found.matrices[0], extra)
+    whole = [np.asarray(block) for block in chosen.blocks()] if extra else []
     titles = unique_names([*found.features.columns, *(names[i] for i in extra)])
     columns = [
-        pl.Series(title, whole[:, i], nan_to_null=True)
-        for title, i in zip(titles[found.features.width :], extra, strict=True)
+        pl.Series(title, np.concatenate([block[:, i] for block in whole]), nan_to_null=True)
+        for i, title in enumerate(titles[found.features.width :])
     ]
     return found.features.with_columns(columns), [names[i] for i in extra]
 

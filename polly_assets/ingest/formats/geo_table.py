@@ -1,8 +1,9 @@
-"""Tables inside GEO text files: tab-separated rows between a begin and an end line.
+"""Tables inside GEO text files: tab-separated rows below a header.
 
-Owns the way from the bytes of one such table to polars columns, with the place of every
-fault. Well-formed tables go through polars whole; the slower ways below exist to find a
-fault's line, and to accept padded numbers, blank lines and stray quotes.
+Owns the way from the bytes of one such table, or of a piece of it, to polars columns, with the
+place of every fault. Well-formed rows go through polars whole; the slower ways below exist to
+find a fault's line, and to accept padded numbers, blank lines, quotes, empty cells beyond the
+last column, and a spreadsheet's error values.
 Add here what holds for every GEO table. Keep out: what the rows mean, and alignment.
 """
 
@@ -17,38 +18,19 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from polly_assets.ingest.formats.geo_stream import GeoText
 from polly_resources.errors import BadInput
 
-MISSING = ("", "null", "NULL", "Null", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NAN")
-"""Cells of a value column that stand for a missing value."""
+MISSING = ("", "null", "NULL", "Null", "NA", "na", "N/A", "n/a", "#N/A", "NaN", "nan", "NAN")
+"""Cells of a value column that stand for a missing value; in any other case too."""
+
+SPREADSHEET_ERRORS = ("#div/0!", "#name?", "#null!", "#num!", "#ref!", "#value!")
+"""What a spreadsheet leaves of a value that it could not compute, in lower case."""
 
 _CELL = re.compile(r'(?:"(.*?)"|([^\t]*))\t')
-_TABLE_END = re.compile(rb"!\w+_table_end[ \t]*(?:\n|\Z)", re.I)
-_NEWLINE = 10
+_LOWER = frozenset(token.lower() for token in MISSING)
 _NOT_SEPARATORS = bytes(byte for byte in range(256) if byte not in b"\t\n")
-
-
-@dataclass(frozen=True, slots=True)
-class GeoText:
-    r"""A whole GEO file as UTF-8 bytes with `\n` line ends, and its name for errors.
-
-    `first_line` is the number of its first line in the file that the name means.
-    """
-
-    data: bytes
-    name: str
-    first_line: int = 1
-
-    def line_at(self, offset: int) -> int:
-        """The number of the line that holds a byte offset."""
-        return self.data.count(b"\n", 0, offset) + self.first_line
-
-    def fault(
-        self, code: str, message: str, line: int, *, column: int = 0, hint: str = ""
-    ) -> BadInput:
-        """An error at a line and, where given, a column counted from 1."""
-        place = f"line {line}, column {column}" if column else f"line {line}"
-        return BadInput(code, message, file=self.name, place=place, hint=hint)
+_WHOLLY_QUOTED = r'^"(?:[^"]|"")*"$'
 
 
 def cells(line: str) -> list[str]:
@@ -63,39 +45,47 @@ def cells(line: str) -> list[str]:
     return [quoted.replace('""', '"') or plain for quoted, plain in found]
 
 
-def table_end(data: bytes, start: int) -> tuple[int, int] | None:
-    """Where a table's rows stop and where its end line stops; None where it has no end.
+def header_cells(text: GeoText, *, quoted: bool = False) -> list[str]:
+    """The column names of a table's first line, without padding; empty for an empty table."""
+    line = text.data.decode().rstrip("\n")
+    names = cells(line) if quoted else line.split("\t")
+    found = [name.strip() for name in names]
+    return [_bare(name) for name in found] if line.strip() else []
 
-    `start` is where the table's header begins. Only the first line with a `!` of its own can
-    be the end, or the table was cut short.
-    """
-    position = data.find(b"!", start)
-    while position >= 0:
-        if data[position - 1] == _NEWLINE:
-            match = _TABLE_END.match(data, position)
-            return (position, match.end()) if match else None
-        position = data.find(b"!", position + 1)
-    return None
+
+def _bare(cell: str) -> str:
+    """A cell without the quotes around all of it."""
+    if re.fullmatch(_WHOLLY_QUOTED, cell):
+        return cell[1:-1].replace('""', '"').strip()
+    return cell
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """Ids of rows, rows x value columns (NaN where missing), and cells that were errors."""
+
+    keys: pl.Series
+    values: npt.NDArray[np.float64]
+    errors: int = 0
 
 
 @dataclass(frozen=True)
 class Table:
-    """One table of a GEO file: `start` and `stop` bound its header line and its rows."""
+    """Rows of a table: `text` from byte `start` on, under a header at `header_line`.
+
+    With `quoted`, a quoted cell may hold tabs; without, quotes around a whole cell are taken off
+    and nothing else is special.
+    """
 
     text: GeoText
-    start: int
-    stop: int
+    header: list[str]
+    header_line: int
+    start: int = 0
     quoted: bool = False
 
     @cached_property
-    def header(self) -> list[str]:
-        """The column names as written, without padding; empty for an empty table."""
-        line = self.text.data[self.start : self._body].decode().rstrip("\n")
-        return [name.strip() for name in self._split(line)] if line.strip() else []
-
-    @cached_property
     def row_count(self) -> int:
-        """Rows that are not blank, the header apart."""
+        """Rows that are not blank."""
         if self._regular:
             return len(self._separators) // len(self.header)
         return sum(1 for _ in self._lines())
@@ -107,22 +97,27 @@ class Table:
         """
         return self._strings(range(len(self.header)) if columns is None else columns)
 
-    def numbers(self, key: int, values: Sequence[int]) -> tuple[pl.Series, npt.NDArray[np.float64]]:
-        """A key column as text, and rows x value columns as float64, NaN where missing.
+    def numbers(self, key: int, values: Sequence[int]) -> Numbers:
+        """A key column as text without padding, and value columns as float64.
 
         Rows without key and values are skipped.
         Raises BadInput `ragged_row`, `not_a_number` or `empty_feature_id`.
         """
-        frame = self._fast(key, values)
-        if frame is None:
-            frame = self._checked(key, values)
+        found = self._fast(key, values)
+        frame, errors = (found, 0) if found is not None else self._checked(key, values)
         keys = frame.get_column(str(key))
-        return keys, frame.drop(str(key)).select(map(str, values)).to_numpy()
+        return Numbers(keys, frame.drop(str(key)).select(map(str, values)).to_numpy(), errors)
 
-    @cached_property
-    def _body(self) -> int:
-        found = self.text.data.find(b"\n", self.start, self.stop)
-        return self.stop if found < 0 else found + 1
+    def parts(self, size: int) -> Iterator[Table]:
+        """The same table in runs of rows of about so many bytes."""
+        data, at = self.text.data, self.start
+        line = self.text.line_at(at)
+        while at < len(data):
+            end = data.find(b"\n", at + size) + 1 or len(data)
+            text = GeoText(data[at:end], self.text.name, line)
+            yield Table(text, self.header, self.header_line, 0, self.quoted)
+            line += text.data.count(b"\n")
+            at = end
 
     def _split(self, line: str) -> list[str]:
         return cells(line) if self.quoted else line.split("\t")
@@ -130,7 +125,8 @@ class Table:
     @cached_property
     def _separators(self) -> bytes:
         """The tabs and line ends of the rows."""
-        return self.text.data[self._body : self.stop].translate(None, _NOT_SEPARATORS)
+        body = self.text.data[self.start :] if self.start else self.text.data
+        return body.translate(None, _NOT_SEPARATORS)
 
     @cached_property
     def _regular(self) -> bool:
@@ -143,28 +139,32 @@ class Table:
         """The columns by polars, empty text as null; None where it cannot vouch for them."""
         if not self._regular or not self._separators:
             return None
-        if self.quoted and self.text.data.find(b'""', self._body, self.stop) >= 0:
+        if self.quoted and self.text.data.find(b'""', self.start) >= 0:
             return None
         header = b"\t".join(b"%d" % i for i in range(len(self.header))) + b"\n"
-        body = memoryview(self.text.data)[self._body : self.stop]
         try:
-            return pl.read_csv(
-                b"".join((header, body)),
+            frame = pl.read_csv(
+                b"".join((header, memoryview(self.text.data)[self.start :])),
                 separator="\t",
                 quote_char='"' if self.quoted else None,
-                columns=[str(i) for i in sorted(columns)],
+                columns=[str(i) for i in sorted(set(columns))],
                 schema_overrides={str(i): pl.Float64 for i in numeric},
                 null_values=MISSING if numeric else None,
                 infer_schema=False,
             )
         except pl.exceptions.PolarsError:
             return None
+        if self.quoted or self.text.data.find(b'"', self.start) < 0:
+            return frame
+        return frame.with_columns(map(_unquoted, set(map(str, columns)) - set(map(str, numeric))))
 
     def _fast(self, key: int, values: Sequence[int]) -> pl.DataFrame | None:
         frame = self._parse([key, *values], values)
         if frame is None:
             return None
-        return None if frame.get_column(str(key)).null_count() else frame
+        frame = frame.with_columns(pl.col(str(key)).str.strip_chars())
+        keys = frame.get_column(str(key))
+        return None if keys.null_count() or (keys == "").any() else frame
 
     def _strings(self, columns: Sequence[int]) -> pl.DataFrame:
         frame = self._parse(columns)
@@ -174,7 +174,7 @@ class Table:
         rows = []
         for line, text in self._lines():
             row = self._split(text)
-            if len(row) != width:
+            if len(row) < width or "".join(row[width:]).strip():
                 raise self.text.fault(
                     "ragged_row",
                     f"found {len(row)} columns, expected {width} as in the table's header",
@@ -183,28 +183,34 @@ class Table:
                     hint="every row needs one cell per column, empty ones included",
                 )
             rows.append([row[i] or None for i in columns])
-        return pl.DataFrame(rows, {str(i): pl.String for i in columns}, orient="row")
+        frame = pl.DataFrame(rows, {str(i): pl.String for i in columns}, orient="row")
+        return frame if self.quoted else frame.with_columns(map(_unquoted, frame.columns))
 
     def _lines(self) -> Iterator[tuple[int, str]]:
         """The rows that are not blank, with their line numbers."""
-        first = self.text.line_at(self._body)
-        body = self.text.data[self._body : self.stop].decode()
+        first = self.text.line_at(self.start)
+        body = self.text.data[self.start :].decode()
         for number, line in enumerate(body.removesuffix("\n").split("\n"), first):
             if line:
                 yield number, line
 
-    def _checked(self, key: int, values: Sequence[int]) -> pl.DataFrame:
-        """The columns by way of text, so that a fault has a line."""
-        frame = self._strings([key, *values]).with_columns(pl.all().fill_null(""))
-        padded = [pl.col(str(i)).str.strip_chars() for i in values]
-        texts = frame.select(pl.when(~column.is_in(MISSING)).then(column) for column in padded)
+    def _checked(self, key: int, values: Sequence[int]) -> tuple[pl.DataFrame, int]:
+        """The columns by way of text, so that a fault has a line; and cells that were errors."""
+        frame = self._strings(list(dict.fromkeys([key, *values])))
+        frame = frame.with_columns(pl.all().fill_null("").str.strip_chars())
+        lower = frame.select(pl.col(str(i)).str.to_lowercase() for i in values)
+        errors = lower.select(pl.all().is_in(SPREADSHEET_ERRORS).sum()).sum_horizontal()
+        absent = lower.select(pl.all().is_in([*_LOWER, *SPREADSHEET_ERRORS]))
+        texts = pl.DataFrame(
+            [frame[str(i)].set(absent[str(i)], None) for i in values],
+        )
         numbers = texts.select(pl.all().cast(pl.Float64, strict=False))
         for i in values:
             bad = texts[str(i)].is_not_null() & numbers[str(i)].is_null()
             if bad.any():
                 raise self._not_a_number(int(bad.arg_max() or 0), i, frame)
         keys = frame.get_column(str(key))
-        nameless = (keys.str.strip_chars() == "").rename("nameless")
+        nameless = keys == ""
         valued = texts.select(pl.any_horizontal(pl.all().is_not_null())).to_series()
         if (lost := nameless & valued).any():
             raise self.text.fault(
@@ -214,17 +220,20 @@ class Table:
                 column=key + 1,
                 hint="give the row an id or delete it",
             )
-        return numbers.insert_column(0, keys).filter(~nameless)
+        return numbers.insert_column(0, keys).filter(~nameless), int(errors[0]) if values else 0
 
     def _not_a_number(self, row: int, column: int, frame: pl.DataFrame) -> BadInput:
         found = str(frame[row, str(column)])
+        comma = re.fullmatch(r"[+-]?\d*,\d+([eE][+-]?\d+)?", found)
         return self.text.fault(
             "not_a_number",
             f"found {found[:40]!r} in column {self.header[column]}, expected a number, "
             "`null` or nothing",
             self._line_of(row),
             column=column + 1,
-            hint="replace it by a number or by null",
+            hint="numbers need decimal points, not commas"
+            if comma
+            else "replace it by a number or by null",
         )
 
     def _line_of(self, row: int) -> int:
@@ -232,3 +241,18 @@ class Table:
             if index == row:
                 return line
         raise IndexError(row)
+
+
+def _unquoted(name: str) -> pl.Expr:
+    """A column without the quotes around whole cells; empty is null."""
+    cell = pl.col(name)
+    inner = cell.str.slice(1).str.head(-1).str.replace_all('""', '"', literal=True)
+    bare = pl.when(cell.str.contains(_WHOLLY_QUOTED)).then(inner).otherwise(cell)
+    return pl.when(bare != "").then(bare).alias(name)
+
+
+def table_of(text: GeoText, *, quoted: bool = False) -> Table:
+    """The table whose first line is its header."""
+    start = text.data.find(b"\n") + 1 or len(text.data)
+    header = header_cells(GeoText(text.data[:start], text.name), quoted=quoted)
+    return Table(text, header, text.first_line, start, quoted)
