@@ -15,17 +15,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from polly_assets.ingest.formats.base import (
-    DenseMatrix,
-    FailedDataset,
-    ParsedDataset,
-    Reader,
-    Source,
-)
+from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Reader, Source
 from polly_assets.ingest.formats.checks import check_features, check_samples
+from polly_assets.ingest.formats.lines import Blocks
 from polly_assets.ingest.formats.sidecars import describe, read_sidecars
-from polly_assets.ingest.formats.table import Layout, fit, read_table, unique_names, unquote
-from polly_assets.ingest.formats.text import read_bytes, utf8_lines
+from polly_assets.ingest.formats.table import Layout, fit, read_blocks, unique_names, unquote
 from polly_resources.errors import BadInput
 from polly_resources.records import Notice
 
@@ -33,6 +27,9 @@ VERSIONS = ("#1.2", "#1.3")
 
 _DIGITS = 18
 """Digits of a count at most: no file is that large."""
+
+_MAX_METADATA_BYTES = 256 * 1024**2
+"""Text before the first feature, which is held in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,21 +71,21 @@ class GctReader(Reader):
 
 def _read(source: Source) -> ParsedDataset:
     file = source.name
-    data, notices = utf8_lines(read_bytes(source.path, file), file)
-    shape, header, samples, start = _preamble(data, file)
+    blocks = Blocks(source.path, file)
+    stream = iter(blocks)
+    shape, header, samples, rest = _preamble(stream, file)
     layout = Layout(
         columns=tuple(header),
         text=(True,) * shape.leading + (False,) * shape.columns,
         first_line=4 + shape.column_fields,
     )
-    table = read_table(data, start, layout, file)
-    if table.text.height != shape.rows:
+    features, matrix = read_blocks(_body(rest, stream), layout, file)
+    if features.height != shape.rows:
         total = shape.rows + shape.column_fields
-        found = f"{table.text.height + shape.column_fields} rows below the header"
+        found = f"{features.height + shape.column_fields} rows below the header"
         expected = f"{total} ({shape.column_fields} of sample metadata, {shape.rows} features)"
         raise _dimensions(found, expected, file, 1)
     names = unique_names(header[1 : shape.leading], "feature_id")
-    features = table.text
     features.columns = ["feature_id", *names]
     features, more = check_features(features)
     described = describe(source, samples, features, read_sidecars(source))
@@ -99,44 +96,72 @@ def _read(source: Source) -> ParsedDataset:
         metadata=described.metadata,
         samples=described.samples,
         features=described.features,
-        matrices=(DenseMatrix(table.values),) if shape.rows else (),
+        matrices=(matrix,) if shape.rows else (),
         data_type=described.data_type,
-        notices=(*notices, *more, *described.notices, *(() if shape.rows else no_rows)),
+        notices=(*blocks.notices, *more, *described.notices, *(() if shape.rows else no_rows)),
     )
 
 
-def _preamble(data: bytes, file: str) -> tuple[_Shape, list[str], pl.DataFrame, int]:
-    """Shape, header cells, samples with their metadata, and where the body begins."""
-    (version, dimensions, header), start = _lines(data, 0, 3)
-    shape = _shape(version, dimensions, file)
-    cells = _header(header.split("\t"), shape, file)
-    below = data.count(b"\n", start) + 1
-    rows, start = _lines(data, start, min(shape.column_fields, below))
-    if "" in rows or below < shape.column_fields:
-        found = f"{[*rows, ''].index('')} rows below the header"
-        raise _dimensions(found, f"{shape.column_fields} rows of sample metadata", file, 4)
+def _body(rest: list[tuple[bytes, int]], stream: Iterator[bytes]) -> Iterator[tuple[bytes, int]]:
+    """What is left of the blocks that were opened, emptying `rest`, then the others."""
+    while rest:
+        yield rest.pop()
+    for block in stream:
+        yield block, 0
+
+
+def _preamble(
+    stream: Iterator[bytes], file: str
+) -> tuple[_Shape, list[str], pl.DataFrame, list[tuple[bytes, int]]]:
+    """Shape, header cells, samples with their metadata, and the block in which the body begins."""
+    lines = _Lines(stream, file)
+    shape = _shape(lines.take(), lines.take(), file)
+    cells = _header(lines.take().split("\t"), shape, file)
     names, columns = [], []
-    for line, row in enumerate(rows, 4):
+    for line in range(4, 4 + shape.column_fields):
+        row = lines.take()
+        if not row:
+            found = f"{line - 4} rows below the header"
+            raise _dimensions(found, f"{shape.column_fields} rows of sample metadata", file, 4)
         values = [unquote(c) for c in fit(row.split("\t"), shape.width, line, file)]
         if not values[0].strip():
             raise _header_error("a row of sample metadata without a name", file, line, 1)
         names.append(values[0])
-        columns.append([value or None for value in values[shape.leading :]])
-    samples = {"sample_id": cells[shape.leading :]} | dict(
+        own = [value or None for value in values[shape.leading :]]
+        columns.append(pl.Series(own, dtype=pl.String))
+    samples = {"sample_id": pl.Series(cells[shape.leading :], dtype=pl.String)} | dict(
         zip(unique_names(names, "sample_id"), columns, strict=True)
     )
-    return shape, cells, pl.DataFrame(samples, schema=dict.fromkeys(samples, pl.String)), start
+    return shape, cells, pl.DataFrame(samples), [lines.rest]
 
 
-def _lines(data: bytes, start: int, count: int) -> tuple[list[str], int]:
-    """The next lines, and the byte after them; lines beyond the end are empty."""
-    lines = []
-    for _ in range(count):
+class _Lines:
+    """Takes lines from the beginning of a stream of blocks; `rest` is what was not taken."""
+
+    def __init__(self, stream: Iterator[bytes], file: str) -> None:
+        self._stream, self._file = stream, file
+        self._taken = 0
+        self.rest = (b"", 0)
+
+    def take(self) -> str:
+        """The next line, empty beyond the end. Raises BadInput `too_much_metadata`."""
+        data, start = self.rest
+        if start == len(data):
+            data, start = next(self._stream, b""), 0
         end = data.find(b"\n", start)
-        end = len(data) if end < 0 else end
-        lines.append(data[start:end].decode())
-        start = end + 1
-    return lines, start
+        self.rest = (data, end + 1)
+        self._taken += end - start
+        if self._taken > _MAX_METADATA_BYTES:
+            raise BadInput(
+                "too_much_metadata",
+                f"the rows of sample metadata have more than {_MAX_METADATA_BYTES} bytes, expected "
+                "fewer before the first feature",
+                file=self._file,
+                place="line 2, column 4",
+                hint="check the stated number of rows of sample metadata, or give these as a CSV "
+                "beside the file",
+            )
+        return data[start:end].decode()
 
 
 def _shape(version_line: str, dimension_line: str, file: str) -> _Shape:

@@ -1,4 +1,4 @@
-"""Lines of a text file one after another, for formats whose files are larger than memory.
+"""Lines of a text file, one after another or in blocks, where a file may be larger than memory.
 
 Owns gunzipping, characters and line ends of a stream, with the limits of `packed`.
 Keep out: formats small enough to be read whole (`text`), and any grammar.
@@ -6,16 +6,31 @@ Keep out: formats small enough to be read whole (`text`), and any grammar.
 
 from __future__ import annotations
 
+import codecs
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from polly_assets.ingest.formats.packed import GZIP_ERRORS, check_growth, gunzipped
-from polly_assets.ingest.formats.text import GZIP_MAGIC
+from polly_assets.ingest.formats.text import (
+    GZIP_MAGIC,
+    MAX_LINE_BYTES,
+    UTF8_BOM,
+    UTF16_BOMS,
+    as_utf8,
+    pieces,
+    refuse_nul,
+    unified,
+    utf16_notice,
+)
 from polly_resources.errors import BadInput
 from polly_resources.records import Notice
+
+BLOCK_BYTES = 16 * 1024**2
+"""About what a block of lines has."""
 
 MAX_LINE = 256 * 1024 * 1024
 """Characters of the longest line; a variant of a million samples has 50 million."""
@@ -57,9 +72,7 @@ class Lines:
                 hint="check it with `gzip -t` and transfer the file again",
             ) from error
         if not number:
-            raise BadInput(
-                "empty_file", "the file has no content", file=self._name, hint="upload it again"
-            )
+            raise _empty(self._name)
 
     def _lines(self) -> Iterator[tuple[int, str]]:
         with ExitStack() as stack:
@@ -125,3 +138,98 @@ class Lines:
             if raw.read() != _BGZF_END:
                 message = f"{self._name} lacks the last block of bgzip: lines may be lost"
                 self.notices.append(Notice("bgzip_cut_short", message))
+
+
+class Blocks:
+    r"""A text file, plain or gzipped, in blocks of whole lines: UTF-8, each ended by `\n`.
+
+    UTF-16 is read where a byte order mark says so; else each line is UTF-8, or else Latin-1 with
+    Notice `not_utf8` on the first such line. `notices` are complete once the last block was taken.
+    """
+
+    def __init__(self, path: Path, name: str, size: int = BLOCK_BYTES) -> None:
+        self._path, self._name, self._size = path, name, size
+        self.notices: list[Notice] = []
+
+    def __iter__(self) -> Iterator[bytes]:
+        """At least one block.
+
+        Raises BadInput `empty_file`, `corrupt_gzip`, `unpacks_too_large`, `line_too_long` or
+        `binary_content`.
+        """
+        line = 1
+        for raw in self._whole_lines():
+            block = unified(raw)
+            refuse_nul(block, self._name, line)
+            block, notice = as_utf8(block, self._name, line)
+            if notice is not None and not self.notices:
+                self.notices.append(notice)
+            line += block.count(b"\n")
+            yield block
+
+    def _whole_lines(self) -> Iterator[bytes]:
+        rest = b""
+        for piece in self._gathered():
+            end = _line_end(piece)
+            if end:
+                yield b"".join((rest, memoryview(piece)[:end]))
+                rest = piece[end:]
+            else:
+                rest += piece
+            if len(rest) > MAX_LINE_BYTES:
+                raise BadInput(
+                    "line_too_long",
+                    f"a line has more than {MAX_LINE_BYTES} bytes, expected lines of text",
+                    file=self._name,
+                    hint="check that the file is what its name says",
+                )
+        if rest:
+            yield rest + b"\n"
+
+    def _gathered(self) -> Iterator[bytes]:
+        waiting: list[bytes] = []
+        length = 0
+        for piece in self._text():
+            waiting.append(piece)
+            length += len(piece)
+            if length >= self._size:
+                yield b"".join(waiting)
+                waiting, length = [], 0
+        yield b"".join(waiting)
+
+    def _text(self) -> Iterator[bytes]:
+        """The file without byte order mark, as UTF-8 or Latin-1."""
+        packed = pieces(self._path, self._name, self._size)
+        first = next(packed, b"")
+        if not first:
+            raise _empty(self._name)
+        if first.startswith(UTF16_BOMS):
+            self.notices.append(utf16_notice(self._name))
+            return self._from_utf16(chain([first], packed))
+        return chain([first.removeprefix(UTF8_BOM) or b"\n"], packed)
+
+    def _from_utf16(self, packed: Iterable[bytes]) -> Iterator[bytes]:
+        decoder = codecs.getincrementaldecoder("utf-16")()
+        try:
+            for piece in packed:
+                yield decoder.decode(piece).encode()
+            yield decoder.decode(b"", final=True).encode()
+        except UnicodeDecodeError as error:
+            raise BadInput(
+                "binary_content",
+                f"the file begins as UTF-16 and goes on otherwise ({error.reason})",
+                file=self._name,
+                hint="export the file as UTF-8 text",
+            ) from error
+
+
+def _line_end(piece: bytes) -> int:
+    """The byte after the last line end, but for a final CR whose LF may come; 0 without."""
+    end = piece.rfind(b"\n") + 1
+    if b"\r" in piece:
+        end = max(end, piece.rfind(b"\r", 0, len(piece) - 1) + 1)
+    return end
+
+
+def _empty(name: str) -> BadInput:
+    return BadInput("empty_file", "the file has no content", file=name, hint="upload it again")

@@ -1,7 +1,7 @@
 """The body of a text matrix: rows of text columns and number columns, read fast and exactly.
 
-Owns the quick read of a well-formed body, the careful read that repairs or pins down what
-the quick one refused, and the meaning of a cell (number, missing, neither). Used by every
+Owns the careful read that repairs or pins down what the quick one (`native.text`) refused, bodies
+in blocks, and the meaning of a cell (number, missing, neither). Used by every
 format whose matrix is separated text.
 Keep out: headers, sidecars, and which column means what.
 """
@@ -11,25 +11,29 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import compress, islice
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
+from polly_assets.ingest.formats.base import Matrix
+from polly_assets.ingest.formats.spool import Spool
+from polly_assets.native import text as native
+from polly_assets.native.text import Rows
 from polly_resources.errors import BadInput
 
 MISSING = ("", "#n/a", "n/a", "na", "nan", "null")
 """Cells that mean 'no value', in lower case."""
 
 _CAREFUL_ROWS = 2048
+_MAX_RECORD_BYTES = 64 * 1024**2
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 _QUOTED = r'^"(?:[^"]|"")*"$'
 
-Values = npt.NDArray[np.float64] | npt.NDArray[np.int64]
+Values = native.Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,69 +84,77 @@ def read_table(data: bytes, start: int, layout: Layout, file: str) -> Table:
     column are passed over. Raises BadInput `ragged_row`, `not_a_number` or `bad_quotes` with
     line and column.
     """
-    if not data[start : start + 2].strip() and not data[start:].strip():
-        empty = pl.DataFrame(schema=dict.fromkeys(_text_names(layout), pl.String))
-        return Table(empty, np.empty((0, sum(layout.numbers))))
-    table = _read_quickly(data, start, layout)
-    if table is None:
-        table = _read_carefully(data[start:], layout, file)
-    if not layout.csv_quotes and data.find(b'"', start) >= 0:
-        return Table(table.text.select(_unquoted(pl.all())), table.values)
-    return table
+    runs = list(_runs(data, start, layout, file))
+    values = [run.values for run in runs]
+    if not all(each.dtype == np.int64 for each in values):
+        values = [each.astype(np.float64, copy=False) for each in values]
+    whole = values[0] if len(values) == 1 else np.concatenate(values or [_none(layout)])
+    return Table(_joined(runs, layout), cast(Values, whole))
 
 
-def _text_names(layout: Layout) -> list[str]:
-    return [f"c{i}" for i in compress(range(len(layout.text)), layout.text)]
+def read_blocks(
+    blocks: Iterable[tuple[bytes, int]], layout: Layout, file: str, *, transposed: bool = False
+) -> tuple[pl.DataFrame, Matrix]:
+    """As `read_table`, of a body in blocks of whole rows, each with the byte that begins it.
 
-
-def _read_quickly(data: bytes, start: int, layout: Layout) -> Table | None:
-    kinds = (pl.Int64, pl.Float64) if layout.integers else (pl.Float64,)
-    for kind in kinds:
-        frame = _parse(data, layout, kind)
-        if frame is not None:
-            break
-    else:
-        return None
-    if not _complete(frame, data, start, layout):
-        return None
-    # Neither select nor drop: they plan a query, which is slow for thousands of columns.
-    text = pl.DataFrame([frame.drop_in_place(name) for name in _text_names(layout)])
-    if kind is pl.Int64 and any(s.null_count() for s in frame.iter_columns()):
-        frame = frame.cast(pl.Float64)
-    return Table(text, cast(Values, frame.to_numpy()))
-
-
-def _parse(data: bytes, layout: Layout, kind: type[pl.DataType]) -> pl.DataFrame | None:
-    schema = {f"c{i}": pl.String if text else kind for i, text in enumerate(layout.text)}
-    numbers = (name for name, dtype in schema.items() if dtype is kind)
-    try:
-        return pl.read_csv(
-            data,
-            has_header=False,
-            skip_lines=layout.first_line - 1,
-            schema=cast(dict[str, Any], schema),
-            separator=layout.separator,
-            quote_char='"' if layout.csv_quotes else None,
-            null_values=dict.fromkeys(numbers, "NA"),
-        )
-    except pl.exceptions.PolarsError:
-        return None
-
-
-def _complete(frame: pl.DataFrame, data: bytes, start: int, layout: Layout) -> bool:
-    """Whether no row is short or blank.
-
-    polars fills what a row lacks with nulls, so a short row shows in the last column and a
-    blank one in the first.
+    Of the values no more than the spool's share stays in memory; they are features x samples,
+    or samples x features where `transposed`. Where quoted cells may hold line ends, a block
+    whose quotes are odd is taken together with the next.
     """
-    if frame.to_series(0).null_count():
-        return False
-    if not frame.to_series(-1).null_count():
-        return True
-    if layout.csv_quotes:
-        return False
-    separators = data.count(layout.separator.encode(), start)
-    return separators == frame.height * (len(layout.text) - 1)
+    spool = Spool(file, transposed=transposed)
+    texts: list[Rows] = []
+    line = layout.first_line
+    for data, start in _in_records(blocks) if layout.csv_quotes else blocks:
+        for run in _runs(data, start, replace(layout, first_line=line), file):
+            spool.add(run.values)
+            texts.append(Rows(run.text, _none(layout)))
+        line += data.count(b"\n", start)
+    return _joined(texts, layout), spool.matrix(sum(layout.numbers))
+
+
+def _in_records(blocks: Iterable[tuple[bytes, int]]) -> Iterator[tuple[bytes, int]]:
+    open_block = b""
+    for data, start in blocks:
+        open_block += data[start:]
+        if open_block.count(b'"') % 2 and len(open_block) <= _MAX_RECORD_BYTES:
+            continue
+        yield open_block, 0
+        open_block = b""
+    if open_block:
+        yield open_block, 0
+
+
+def _runs(data: bytes, start: int, layout: Layout, file: str) -> Iterator[Rows]:
+    """The rows in consecutive runs, by the quick way or else by the careful one."""
+    if not data[start : start + 2].strip() and not data[start:].strip():
+        return
+    runs = native.parse(
+        data,
+        start,
+        layout.text,
+        separator=layout.separator,
+        csv_quotes=layout.csv_quotes,
+        integers=layout.integers,
+    )
+    quoted = not layout.csv_quotes and data.find(b'"', start) >= 0
+    for run in _carefully(data[start:], layout, file) if runs is None else runs:
+        yield Rows([_without_quotes(c) for c in run.text], run.values) if quoted else run
+
+
+def _none(layout: Layout) -> Values:
+    return np.empty((0, sum(layout.numbers)))
+
+
+def _joined(runs: Sequence[Rows], layout: Layout) -> pl.DataFrame:
+    names = [f"c{i}" for i in compress(range(len(layout.text)), layout.text)]
+    if not runs:
+        return pl.DataFrame(schema=dict.fromkeys(names, pl.String))
+    columns = zip(names, zip(*(run.text for run in runs), strict=True), strict=True)
+    return pl.DataFrame([pl.concat(parts).alias(name) for name, parts in columns])
+
+
+def _without_quotes(column: pl.Series) -> pl.Series:
+    return column.to_frame().select(_unquoted(pl.all())).to_series()
 
 
 def _unquoted(column: pl.Expr) -> pl.Expr:
@@ -158,23 +170,12 @@ def unquote(cell: str) -> str:
     return cell
 
 
-def _read_carefully(body: bytes, layout: Layout, file: str) -> Table:
+def _carefully(body: bytes, layout: Layout, file: str) -> Iterator[Rows]:
     rows = records(body.decode(), layout, file)
-    names = _text_names(layout)
-    texts: list[list[str | None]] = [[] for _ in names]
-    parts: list[Values] = []
     while chunk := list(islice(rows, _CAREFUL_ROWS)):
-        for column, cells in zip(
-            texts, zip(*(compress(r, layout.text) for _, r in chunk), strict=True), strict=True
-        ):
-            column.extend(cell or None for cell in cells)
-        parts.append(_numbers(chunk, layout, file))
-    whole = all(part.dtype == np.int64 for part in parts)
-    values = np.concatenate(parts) if whole else np.concatenate([p.astype(float) for p in parts])
-    columns = {
-        name: pl.Series(cells, dtype=pl.String) for name, cells in zip(names, texts, strict=True)
-    }
-    return Table(pl.DataFrame(columns), cast(Values, values))
+        cells = zip(*(compress(row, layout.text) for _, row in chunk), strict=True)
+        text = [pl.Series([cell or None for cell in column], dtype=pl.String) for column in cells]
+        yield Rows(text, _numbers(chunk, layout, file))
 
 
 def records(text: str, layout: Layout, file: str) -> Iterator[tuple[int, list[str]]]:
@@ -220,6 +221,7 @@ def fit(cells: list[str], width: int, line: int, file: str) -> list[str]:
 
 
 def _numbers(chunk: list[tuple[int, list[str]]], layout: Layout, file: str) -> Values:
+    shape = (len(chunk), sum(layout.numbers))
     flat = [cell for _, row in chunk for cell in compress(row, layout.numbers)]
     cells = pl.Series(flat, dtype=pl.String).str.strip_chars()
     if not layout.csv_quotes:
@@ -227,12 +229,12 @@ def _numbers(chunk: list[tuple[int, list[str]]], layout: Layout, file: str) -> V
     if layout.integers:
         whole = cells.cast(pl.Int64, strict=False)
         if not whole.null_count():
-            return cast(Values, whole.to_numpy().reshape(len(chunk), -1))
+            return cast(Values, whole.to_numpy().reshape(shape))
     values = cells.cast(pl.Float64, strict=False)
     wrong = values.is_null() & ~cells.str.to_lowercase().is_in(MISSING)
     if (at := wrong.arg_max()) is not None and wrong[at]:
         _refuse(chunk, at, layout, file)
-    return cast(Values, values.to_numpy().reshape(len(chunk), -1))
+    return cast(Values, values.to_numpy().reshape(shape))
 
 
 def _refuse(chunk: list[tuple[int, list[str]]], at: int, layout: Layout, file: str) -> None:

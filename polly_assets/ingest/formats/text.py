@@ -50,8 +50,8 @@ KNOWN_ENDINGS = (
 MAX_LINE_BYTES = 64 * 1024**2
 """What a line of a file that is read in blocks may have."""
 
-_UTF8_BOM = b"\xef\xbb\xbf"
-_UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
+UTF8_BOM = b"\xef\xbb\xbf"
+UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _UNSAFE = re.compile(r"[^0-9A-Za-z_.-]+")
 
 
@@ -77,8 +77,8 @@ def line_blocks(path: Path, name: str, size: int = 16 * 1024**2) -> Iterator[byt
     """
     data = b""
     waiting: list[bytes] = []
-    for position, piece in enumerate(_pieces(path, name, size)):
-        waiting.append(piece if position else piece.removeprefix(_UTF8_BOM))
+    for position, piece in enumerate(pieces(path, name, size)):
+        waiting.append(piece if position else piece.removeprefix(UTF8_BOM))
         if sum(map(len, waiting)) < size:
             continue
         data += b"".join(waiting)
@@ -101,7 +101,11 @@ def line_blocks(path: Path, name: str, size: int = 16 * 1024**2) -> Iterator[byt
         yield unified(data).removesuffix(b"\n") + b"\n"
 
 
-def _pieces(path: Path, name: str, size: int) -> Iterator[bytes]:
+def pieces(path: Path, name: str, size: int) -> Iterator[bytes]:
+    """A file, gunzipped where it is gzipped, in pieces of `size` bytes at most.
+
+    Raises BadInput `corrupt_gzip` or `unpacks_too_large`.
+    """
     with path.open("rb") as raw:
         if raw.read(len(GZIP_MAGIC)) == GZIP_MAGIC:
             yield from gunzip_pieces(path, name)
@@ -134,23 +138,47 @@ def _readable(stream: BufferedIOBase, n: int) -> bytes:
 def decode(data: bytes, name: str) -> tuple[str, tuple[Notice, ...]]:
     """Characters of a text file, without byte order mark.
 
-    UTF-8, or UTF-16 where its byte order mark says so; anything else is read as Latin-1,
-    which never fails. All but UTF-8 is recorded as Notice `not_utf8`.
+    UTF-8, or UTF-16 where its byte order mark says so; a line that is neither is read as
+    Latin-1, which never fails. All but UTF-8 is recorded as Notice `not_utf8`.
     """
-    if data.startswith(_UTF16_BOMS):
+    if data.startswith(UTF16_BOMS):
         try:
-            return data.decode("utf-16"), (Notice("not_utf8", f"{name} is UTF-16; read as such"),)
+            return data.decode("utf-16"), (utf16_notice(name),)
         except UnicodeDecodeError:
             pass
+    data, notice = as_utf8(data.removeprefix(UTF8_BOM), name)
+    return data.decode(), () if notice is None else (notice,)
+
+
+def utf16_notice(name: str) -> Notice:
+    """What is said of a file in UTF-16."""
+    return Notice("not_utf8", f"{name} is UTF-16; read as such")
+
+
+def as_utf8(data: bytes, name: str, first_line: int = 1) -> tuple[bytes, Notice | None]:
+    """The same lines as UTF-8: those that are not are taken for Latin-1, the first is noticed."""
+    if data.isascii():
+        return data, None
     try:
-        return data.removeprefix(_UTF8_BOM).decode("utf-8"), ()
+        data.decode()
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
+        line = data.count(b"\n", 0, error.start) + first_line
         message = (
-            f"{name} is not UTF-8 (byte 0x{data[error.start]:02x}); read as Latin-1, so check "
-            "letters with accents"
+            f"{name} is not UTF-8 (byte 0x{data[error.start]:02x}); such lines were read as "
+            "Latin-1, so check letters with accents"
         )
-        return data.decode("latin-1"), (Notice("not_utf8", message, f"line {line}"),)
+        return b"\n".join(map(_line_as_utf8, data.split(b"\n"))), Notice(
+            "not_utf8", message, f"line {line}"
+        )
+    return data, None
+
+
+def _line_as_utf8(line: bytes) -> bytes:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return line.decode("latin-1").encode()
+    return line
 
 
 def utf8_lines(data: bytes, name: str) -> tuple[bytes, tuple[Notice, ...]]:
@@ -163,8 +191,14 @@ def utf8_lines(data: bytes, name: str) -> tuple[bytes, tuple[Notice, ...]]:
         text, notices = decode(data, name)
         data = text.encode()
     data = unified(data)
+    refuse_nul(data, name)
+    return data, notices
+
+
+def refuse_nul(data: bytes, name: str, first_line: int = 1) -> None:
+    """Raises BadInput `binary_content` where a NUL byte is; `first_line` numbers the first line."""
     if (at := data.find(b"\0")) >= 0:
-        line, before = data.count(b"\n", 0, at) + 1, data.rfind(b"\n", 0, at)
+        line, before = data.count(b"\n", 0, at) + first_line, data.rfind(b"\n", 0, at)
         raise BadInput(
             "binary_content",
             "found a NUL byte, expected text",
@@ -172,7 +206,6 @@ def utf8_lines(data: bytes, name: str) -> tuple[bytes, tuple[Notice, ...]]:
             place=f"line {line}, byte {at - before}",
             hint="the file was damaged, or is not what its name says: transfer it again",
         )
-    return data, notices
 
 
 def unified(data: bytes) -> bytes:

@@ -1,0 +1,15 @@
+from typing import Literal
+
+def parse(
+    data: bytes | bytearray | memoryview,
+    start: int,
+    stop: int,
+    separator: bytes,
+    text: bytes,
+    csv_quotes: bool,
+    integers: bool,
+    /,
+) -> (
+    list[tuple[int, bytearray, list[tuple[bytes, bytes, bytes | None]]]]
+    | Literal["unusual", "not integers"]
+): ...
