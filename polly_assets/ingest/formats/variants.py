@@ -27,6 +27,9 @@ MUTATIONS = "Mutations"
 """The `data_type` of datasets that are variants."""
 
 PIECE_ROWS = 20_000
+PIECE_BYTES = 32 * 1024 * 1024
+"""How much of a file may wait in memory, in rows and about in bytes."""
+
 _MEMORY_BYTES = 16 * 1024 * 1024
 
 
@@ -51,6 +54,13 @@ class Variants:
         self.rows += 1
         if len(self._pending) >= PIECE_ROWS:
             self._write()
+
+    def extend(self, columns: Sequence[pa.Array[Any]]) -> None:
+        """Add at most `PIECE_ROWS` rows: a column for each of `FIELDS`."""
+        self._write()
+        batch = pa.RecordBatch.from_arrays(list(columns), schema=SCHEMA)
+        self._writer.write_batch(batch)
+        self.rows += batch.num_rows
 
     def done(self) -> Variants:
         """Itself, to be called when no row follows."""

@@ -14,14 +14,18 @@ from collections.abc import Iterator
 
 import polars as pl
 
+from polly_assets.ingest.formats import text
 from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Reader, Source
 from polly_assets.ingest.formats.lines import Lines
 from polly_assets.ingest.formats.sidecars import describe, read_sidecars
 from polly_assets.ingest.formats.tally import Tally
-from polly_assets.ingest.formats.variants import MUTATIONS, Variants
+from polly_assets.ingest.formats.variants import MUTATIONS
 from polly_assets.ingest.formats.vcf_header import read_header
 from polly_assets.ingest.formats.vcf_record import Records
+from polly_resources.errors import BadInput
 from polly_resources.records import Notice
+
+_BINARY = b"BCF"
 
 
 class VcfReader(Reader):
@@ -31,13 +35,22 @@ class VcfReader(Reader):
     suffixes = (".vcf",)
 
     def sniff(self, name: str, head: bytes) -> bool:
-        """By suffix, unless the content is binary, or by the line of the version."""
-        text = head.removeprefix(b"\xef\xbb\xbf")
+        """By suffix, unless the content is binary, or by the line of the version; BCF, too."""
+        began = head.removeprefix(b"\xef\xbb\xbf")
+        if began.startswith(_BINARY):
+            return True
         named = name.removesuffix(".gz").endswith(self.suffixes)
-        return (named and b"\0" not in text) or text.startswith(b"##fileformat=VCF")
+        return (named and b"\0" not in began) or began.startswith(b"##fileformat=VCF")
 
     def read(self, source: Source) -> Iterator[ParsedDataset | FailedDataset]:
-        """The one dataset of the file."""
+        """The one dataset of the file. Raises BadInput, `bcf_not_read` for BCF."""
+        if text.head(source.path, len(_BINARY)) == _BINARY:
+            raise BadInput(
+                "bcf_not_read",
+                "the file is BCF, the binary form of VCF, expected its text",
+                file=source.name,
+                hint="make it VCF by `bcftools view -O z -o NAME.vcf.gz NAME.bcf`",
+            )
         yield _read(source)
 
 
@@ -46,11 +59,12 @@ def _read(source: Source) -> ParsedDataset:
     lines, tally = Lines(source.path, file), Tally()
     numbered = iter(lines)
     header = read_header(numbered, file, tally)
-    records, variants = Records(header, file, tally), Variants()
+    records = Records(header, file, tally)
     for number, line in numbered:
         if line and not line.isspace():
-            for row in records.rows(line, number):
-                variants.append(row)
+            records.add(line, number)
+    records.columns.write()
+    variants = records.columns.variants
     if not lines.whole:
         message = f"{file} does not end with a line end: the last line may have been cut short"
         tally.note("no_final_line_end", message)

@@ -8,12 +8,12 @@ Keep out: everything else of VCF.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 
-from polly_assets.ingest.formats.vcf_fields import Value
+from polly_assets.ingest.formats.vcf_fields import decode
 from polly_assets.ingest.formats.vcf_header import Header
+from polly_assets.ingest.formats.vcf_info import Texts
 
 Effect = tuple[str | None, str | None, str | None]
 """Gene, consequence, protein change."""
@@ -27,69 +27,97 @@ _DEFAULTS = {
     "vep": "",
     "BCSQ": "Consequence|gene|transcript|biotype|strand|amino_acid_change|dna_change",
 }
-_GENE = ("gene_name", "symbol", "gene")
-_CONSEQUENCE = ("annotation", "consequence")
-_PROTEIN = ("hgvs.p", "hgvsp", "amino_acid_change")
+_WANTED = (
+    ("gene_name", "symbol", "gene"),
+    ("annotation", "consequence"),
+    ("hgvs.p", "hgvsp", "amino_acid_change"),
+)
 _PLAIN_GENES = ("Gene.refGene", "Gene.ensGene", "GENEINFO", "GENE", "Gene", "SYMBOL")
 _PLAIN_CONSEQUENCES = ("ExonicFunc.refGene", "Func.refGene", "MC")
-_DESCRIBED = re.compile(r"[\w.()/ -]+(?:\s*\|\s*[\w.()/ -]+)+")
+
+
+class _Listed:
+    """The columns of one annotator's entries, by where they are; -1 for one that is not there."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        at = {name.strip().lower(): place for place, name in reversed(list(enumerate(names)))}
+        self.allele, self.number = at.get("allele", -1), at.get("allele_num", -1)
+        self.pick = at.get("pick", -1)
+        self._wanted = [[at[name] for name in group if name in at] for group in _WANTED]
+
+    def effect(self, entries: str, ref: str, alt: str | None, index: int) -> Effect:
+        """The effect that was picked of those of the allele, else the first."""
+        chosen: list[str] | None = None
+        for entry in entries.split(","):
+            cells = entry.split("|")
+            if not self._concerns(cells, ref, alt, index):
+                continue
+            picked = _cell(cells, self.pick) == "1"
+            if chosen is None or picked:
+                chosen = cells
+            if picked or self.pick < 0:
+                break
+        if chosen is None:
+            return _NONE
+        found: list[str | None] = []
+        for places in self._wanted:
+            cell = ""
+            for at in places:
+                if cell := _cell(chosen, at):
+                    break
+            found.append(cell or None)
+        return found[0], found[1], found[2]
+
+    def _concerns(self, cells: Sequence[str], ref: str, alt: str | None, index: int) -> bool:
+        """By the allele's number, else by its bases, as VEP cuts them."""
+        if (count := _cell(cells, self.number)).isdecimal():
+            return int(count[:9]) == index
+        if self.allele < 0 or self.allele >= len(cells) or alt is None:
+            return True
+        allele = _cell(cells, self.allele)
+        cut = alt[1:] if ref[:1] == alt[:1] else alt
+        return allele in (alt, cut or "-", alt.strip("<>"))
 
 
 class Effects:
     """Finds the effect of an allele in the INFO of a record."""
 
     def __init__(self, header: Header) -> None:
-        self._columns: dict[str, list[str]] = {}
+        self._decoded = header.decoded
+        self._listed: dict[str, _Listed] = {}
         for key, usual in _DEFAULTS.items():
-            described = header.described("INFO", key)
-            found = _DESCRIBED.search(described.rpartition(":")[2]) or _DESCRIBED.search(described)
-            names = found[0] if found else usual
-            if names:
-                self._columns[key] = [name.strip().lower() for name in names.split("|")]
+            if names := _names(header.described("INFO", key)) or usual.split("|"):
+                self._listed[key] = _Listed(names)
 
-    def of(self, info: Mapping[str, Value], ref: str, alt: str | None, index: int) -> Effect:
+    def of(self, info: Texts, ref: str, alt: str | None, index: int) -> Effect:
         """The effect of the ALT allele with this number."""
-        for key, columns in self._columns.items():
-            if key in info:
-                return self._listed(info[key], columns, ref, alt, index)
-        gene = next((_text(info[key]) for key in _PLAIN_GENES if key in info), None)
-        consequence = next((_text(info[k]) for k in _PLAIN_CONSEQUENCES if k in info), None)
-        return (_first_gene(gene), consequence, None) if gene or consequence else _NONE
-
-    def _listed(
-        self, value: Value, columns: list[str], ref: str, alt: str | None, index: int
-    ) -> Effect:
-        entries = [
-            dict(zip(columns, (cell.strip() for cell in text.split("|")), strict=False))
-            for text in (_text(value) or "").split(",")
-        ]
-        mine = [entry for entry in entries if _concerns(entry, ref, alt, index)]
-        if not mine:
+        for key, listed in self._listed.items():
+            if entries := info.get(key):
+                gene, consequence, protein = listed.effect(entries, ref, alt, index)
+                return self._shown(gene), self._shown(consequence), self._shown(protein)
+        found = next((info[key] for key in _PLAIN_GENES if key in info), None)
+        consequence = next((info[key] for key in _PLAIN_CONSEQUENCES if key in info), None)
+        if found is None and consequence is None:
             return _NONE
-        chosen = next((entry for entry in mine if entry.get("pick") == "1"), mine[0])
-        gene, consequence, protein = (
-            next((chosen[name] for name in names if chosen.get(name)), None)
-            for names in (_GENE, _CONSEQUENCE, _PROTEIN)
-        )
-        return gene, consequence, protein
+        return _first_gene(self._shown(found)), self._shown(consequence), None
+
+    def _shown(self, text: str | None) -> str | None:
+        if text is None or text in (".", ""):
+            return None
+        return decode(text) if self._decoded else text
 
 
-def _concerns(entry: Mapping[str, str], ref: str, alt: str | None, index: int) -> bool:
-    """Whether an effect is of the allele: by its number, else by its bases, as VEP cuts them."""
-    if entry.get("allele_num", "").isdigit():
-        return int(entry["allele_num"]) == index
-    allele = entry.get("allele")
-    if allele is None or alt is None:
-        return True
-    cut = alt[1:] if ref[:1] == alt[:1] else alt
-    return allele in (alt, cut or "-", alt.strip("<>"))
+def _cell(cells: Sequence[str], at: int) -> str:
+    return cells[at].strip() if 0 <= at < len(cells) else ""
 
 
-def _text(value: Value) -> str | None:
-    found = json.loads(value.json)
-    if isinstance(found, list):
-        return ",".join(str(one) for one in found if one is not None) or None
-    return None if found is None or found == "." else str(found)
+def _names(description: str) -> list[str]:
+    """The columns that a description lists, joined by |; none where it does not."""
+    for text in (description.rpartition(":")[2], description):
+        names = [name.strip(" '\"()[]") for name in text.split("|")]
+        if len(names) > 1:
+            return [re.split(r"[\s'\"]", names[0])[-1], *names[1:]]
+    return []
 
 
 def _first_gene(text: str | None) -> str | None:

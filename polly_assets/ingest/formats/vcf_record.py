@@ -3,203 +3,193 @@
 Owns the grammar of a record and which faults refuse it. What makes a fixed column or a
 genotype unreadable is an error. What leaves the record readable is kept as it stands and
 noticed: order, repeated records, and INFO or FORMAT values of another count or type.
-Keep out: the header, and what annotators write into INFO (`vcf_effects`).
+Keep out: the header, INFO (`vcf_info`), samples (`vcf_genotype`) and alleles (`vcf_alleles`).
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from math import isnan
 
 from polly_assets.ingest.formats.tally import Tally
+from polly_assets.ingest.formats.vcf_alleles import Alleles
+from polly_assets.ingest.formats.vcf_columns import Call, Columns
 from polly_assets.ingest.formats.vcf_effects import Effects
-from polly_assets.ingest.formats.vcf_fields import Field, Value
-from polly_assets.ingest.formats.vcf_genotype import Genotypes, alt_depth, depth
+from polly_assets.ingest.formats.vcf_genotype import Genotypes
 from polly_assets.ingest.formats.vcf_header import FIXED, Header
+from polly_assets.ingest.formats.vcf_info import Infos, Texts, whole
 from polly_resources.errors import BadInput
 
 _CHROM = re.compile(r"<[^<>,\s]+>|[0-9A-Za-z!#$%&+./:;?@^_|~-][0-9A-Za-z!#$%&*+./:;=?@^_|~-]*")
-_BASES = re.compile(r"[ACGTNacgtn]+")
-_AMBIGUOUS = re.compile(r"[ACGTNRYSWKMBDHVacgtnryswkmbdhv]+")
-_PLACE = r"(?:[^\s\[\],<>]+|<[^\s\[\],<>]+>):\d+"
-_ALT = re.compile(
-    rf"\*|<[^<>,\s]+>|\.[ACGTNacgtn]+|[ACGTNacgtn]+\.|"
-    rf"[ACGTNacgtn.]+(?:\[{_PLACE}\[|\]{_PLACE}\])|(?:\[{_PLACE}\[|\]{_PLACE}\])[ACGTNacgtn.]+|"
-    rf"[ACGTNacgtn]*(?:\[<[^\s\[\],<>]+>\[|\]<[^\s\[\],<>]+>\])[ACGTNacgtn]*"
+_QUAL = re.compile(
+    r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?(inf(inity)?|nan)", re.IGNORECASE
 )
-_QUAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf(inity)?|nan)", re.IGNORECASE)
-_INFO_KEY = re.compile(r"[A-Za-z_][0-9A-Za-z_.]*|1000G")
-_WITH_LENGTH = ("<DEL", "<DUP", "<INV", "<CNV")
-_MAX_DIGITS = 18
+_POSITION = re.compile(r"[0-9]{1,18}")
+_MAX_REPEATED = 16 * 1024**3
+_MAX_FORMAT = 1024**3
 
 
 class Records:
-    """Turns the lines of one file into rows of `variants.FIELDS`."""
+    """Turns the lines of one file into rows."""
 
     def __init__(self, header: Header, file: str, tally: Tally) -> None:
         self._header, self._file, self._tally = header, file, tally
-        self._info = dict(header.info)
+        self._infos = Infos(header, file, tally)
         self._genotypes = Genotypes(header, file, tally)
+        self._alleles = Alleles(header, file, tally)
         self._effects = Effects(header)
+        self._filters: dict[str, list[str] | None] = {".": None}
         self._count = 0
         self._last = ("", 0)
         self._chroms: set[str] = set()
-        self._here: set[tuple[str, str]] = set()
+        self._here: set[int] = set()
+        self.columns = Columns(header.samples)
 
-    def rows(self, line: str, number: int) -> Iterator[Sequence[Any]]:
-        """The rows of one record. Raises BadInput."""
+    def add(self, line: str, number: int) -> None:
+        """Take the rows of one record. Raises BadInput."""
+        if line.count("\t") != self._header.width - 1 or line.startswith("#"):
+            raise self._misshapen(line, number)
         cells = line.split("\t")
-        if len(cells) != self._header.width or line.startswith("#"):
-            raise self._misshapen(cells, number)
         chrom, pos_text, ids, ref, alt_text, qual, filters, info_text = cells[:8]
-        if not _CHROM.fullmatch(chrom):
-            raise self._bad(
-                0, chrom, "a contig name (no whitespace, comma, quote or lone <)", number
-            )
-        if not (pos_text.isascii() and pos_text.isdigit() and len(pos_text) <= _MAX_DIGITS):
+        if chrom not in self._chroms:
+            self._check_chrom(chrom, number)
+        if not _POSITION.fullmatch(pos_text):
             raise self._bad(1, pos_text, "a whole number, 0 or more", number)
         pos = int(pos_text)
-        self._check_bases(ref, number)
-        alts = self._alts(alt_text, ref, number)
-        if not ids or any(c.isspace() for c in ids):
-            raise self._bad(2, ids, "identifiers without whitespace, or .", number)
-        if qual != "." and not _QUAL.fullmatch(qual):
-            raise self._bad(5, qual, "a number, or .", number)
-        failed = self._filters(filters, number)
-        info = self._infos(info_text, len(alts), number)
-        self._check_place(chrom, pos, ref, alt_text, number)
-        quality = None if qual in (".", "nan", "NaN") else float(qual)
-        shared = (None if ids == "." else ids, chrom, pos)
-        info_json = _object(info)
-        calls = self._genotypes.calls(cells[8:], len(alts), number)
-        record, self._count = self._count, self._count + 1
-        for index in range(1, len(alts) + 1) if alts else (0,):
-            alt = alts[index - 1] if alts else None
-            end = self._end(info, pos, ref, alt, number)
+        alts = self._alleles.read(ref, alt_text, number)
+        if ids != ".":
+            self._check_ids(ids, number)
+        quality = None if qual == "." else self._quality(qual, number)
+        failed = (
+            self._filters[filters] if filters in self._filters else self._failed(filters, number)
+        )
+        info, info_json = self._infos.read(info_text, len(alts), number)
+        self._check_place(chrom, pos, hash((ref, alt_text)), number)
+        self._infos.check_end(info, pos, number)
+        self._check_size(len(info_json), len(alts), cells[8:], number)
+        shared = (
+            self._count, None if ids == "." else ids, chrom, pos, ref, quality, failed, info_json
+        )  # fmt: skip
+        self._count += 1
+        self.columns.record(shared, len(line))
+        self._add_alleles(info, (pos, ref), alts, self._calls(info, alts, cells[8:], number))
+
+    def _add_alleles(
+        self,
+        info: Texts,
+        at: tuple[int, str],
+        alts: Sequence[str],
+        calls: Sequence[tuple[Call, ...]],
+    ) -> None:
+        pos, ref = at
+        for place, alt in enumerate(alts or (None,)):
+            index = place + 1 if alts else 0
+            end = self._infos.end(info, pos, ref, (index, alt, len(alts)))
             effect = self._effects.of(info, ref, alt, index)
-            for sample, call in zip(self._header.samples or (None,), calls, strict=True):
-                yield (
-                    sample, record, index, *shared, end, ref, alt, *effect,
-                    call.text, call.copies(index),
-                    depth(call.values if sample is not None else info, len(alts)),
-                    alt_depth(call.values, index, len(alts)) if index else None,
-                    quality, failed, info_json, call.json,
-                )  # fmt: skip
+            self.columns.allele((index, end, alt, *effect), [call[place] for call in calls])
 
-    def _check_bases(self, ref: str, number: int) -> None:
-        if _BASES.fullmatch(ref):
-            return
-        if not _AMBIGUOUS.fullmatch(ref):
-            raise self._bad(3, ref, "one allele of the bases A, C, G, T, N", number)
-        self._ambiguous("REF", ref, number)
+    def _calls(
+        self, info: Texts, alts: Sequence[str], cells: Sequence[str], number: int
+    ) -> Sequence[tuple[Call, ...]]:
+        if self._header.samples:
+            return self._genotypes.calls(cells, len(alts), number)
+        depth = whole(info.get("DP"))
+        site: Call = (None, None, None if depth is None or depth < 0 else depth, None, None)
+        return [(site,) * max(1, len(alts))]
 
-    def _alts(self, text: str, ref: str, number: int) -> list[str]:
-        if text == ".":
-            return []
-        if _BASES.fullmatch(text):
-            alts = [text]
-        else:
-            alts = text.split(",")
-            for alt in alts:
-                if _BASES.fullmatch(alt) or _ALT.fullmatch(alt):
-                    continue
-                if not _AMBIGUOUS.fullmatch(alt):
-                    raise self._bad(4, alt, "bases, *, <ID>, a breakend, or . alone", number)
-                self._ambiguous("ALT", alt, number)
-        if len(set(alts)) < len(alts) or ref in alts:
-            message = f"ALT {text[:60]} names an allele twice, or REF {ref[:60]} again"
-            self._tally.note("repeated_allele", message, f"line {number}, column 5")
-        return alts
+    def _check_chrom(self, chrom: str, number: int) -> None:
+        if not _CHROM.fullmatch(chrom):
+            expected = "a contig name (no whitespace, comma, quote or lone <)"
+            raise self._bad(0, chrom, expected, number)
+        place = f"line {number}, column 1"
+        if ":" in chrom and not chrom.startswith("HLA-"):
+            message = f"CHROM {chrom[:60]} has a colon, by which regions are written"
+            self._tally.note("odd_contig", message, place)
+        if self._header.contigs and chrom.strip("<>") not in self._header.contigs:
+            message = f"CHROM {chrom[:60]} is none of the contigs that the header defines"
+            self._tally.note("undefined_contig", message, place)
 
-    def _ambiguous(self, column: str, allele: str, number: int) -> None:
-        message = f"{column} {allele[:60]} has codes for several bases; kept as it is"
-        place = f"line {number}, column {FIXED.index(column) + 1}"
-        self._tally.note("ambiguous_bases", message, place)
+    def _check_ids(self, ids: str, number: int) -> None:
+        if ids.split() != [ids]:
+            raise self._bad(2, ids, "identifiers without whitespace, or .", number)
+        if ";" in ids:
+            several = ids.split(";")
+            if len(set(several)) < len(several) or "" in several:
+                message = f"ID {ids[:60]} has an identifier twice, or an empty one"
+                self._tally.note("odd_identifiers", message, f"line {number}, column 3")
 
-    def _filters(self, text: str, number: int) -> list[str] | None:
-        if text == ".":
-            return None
+    def _quality(self, text: str, number: int) -> float | None:
+        if not _QUAL.fullmatch(text):
+            raise self._bad(5, text, "a number, or .", number)
+        value = float(text)
+        if value < 0:
+            message = f"QUAL is {text[:30]}, expected 0 or more"
+            self._tally.note("odd_quality", message, f"line {number}, column 6")
+        return None if isnan(value) else value
+
+    def _failed(self, text: str, number: int) -> list[str]:
         found = text.split(";")
-        if not all(found) or "." in found or any(c.isspace() for c in text):
+        if not all(found) or "." in found or text.split() != [text]:
             raise self._bad(6, text, "PASS, filter names joined by ;, or . alone", number)
-        if len(set(found)) < len(found) or "0" in found or ("PASS" in found and len(found) > 1):
-            message = f"FILTER {text[:60]} repeats a name, has 0, or PASS beside others"
-            self._tally.note("odd_filter", message, f"line {number}, column 7")
-        return found
-
-    def _infos(self, text: str, alts: int, number: int) -> dict[str, Value]:
-        found: dict[str, Value] = {}
-        if text == ".":
+        place = f"line {number}, column 7"
+        named = all(any(map(str.isalnum, name)) for name in found)
+        whole_ = len(set(found)) == len(found) and ("PASS" not in found or len(found) == 1)
+        if not named or not whole_ or "0" in found:
+            message = f"FILTER {text[:60]} repeats a name, has 0 or no name, or PASS beside others"
+            self._tally.note("odd_filter", message, place)
             return found
-        place = f"line {number}, column 8"
-        for part in text.removesuffix(";").split(";"):
-            key, equals, value = part.partition("=")
-            field = self._info.get(key)
-            if field is None:
-                field = self._new_info(key, part, number)
-            if key in found:
-                message = f"INFO {key} is given twice; its values were joined"
-                self._tally.note("repeated_info", message, place)
-                found[key] = _joined(found[key], field.value(value))
-                continue
-            found[key] = shown = field.value(value) if equals else Value("true", 0, typed=True)
-            if doubt := field.doubt(shown, alts):
-                self._tally.note(doubt.code, f"INFO {key} {doubt.message}", place)
+        unknown = [name for name in found if name not in self._header.filters and name != "PASS"]
+        if unknown:
+            message = f"FILTER {unknown[0][:60]} is not defined in the header"
+            self._tally.note("undefined_key", message, place)
+        if len(self._filters) < 10_000:
+            self._filters[text] = found
         return found
 
-    def _new_info(self, key: str, part: str, number: int) -> Field:
-        if not key or any(c.isspace() for c in key):
-            raise self._bad(7, part, "key=value or a flag, joined by ;, or . alone", number)
-        if self._header.version >= (4, 3) and not _INFO_KEY.fullmatch(key):
-            message = f"INFO {key[:60]} is not named as the specification wants it"
-            self._tally.note("odd_info_key", message, f"line {number}, column 8")
-        return self._info.setdefault(key, Field(decoded=self._header.version >= (4, 3)))
-
-    def _check_place(self, chrom: str, pos: int, ref: str, alt: str, number: int) -> None:
+    def _check_place(self, chrom: str, pos: int, alleles: int, number: int) -> None:
         last, before = self._last
-        if chrom != last or pos < before:
-            if pos < before and chrom == last:
-                message = f"position {pos} comes after {before}"
-                self._tally.note("records_unordered", message, f"line {number}, column 2")
-            elif chrom != last and chrom in self._chroms:
+        if chrom != last:
+            if chrom in self._chroms:
                 message = f"contig {chrom} began before and begins again"
                 self._tally.note("records_unordered", message, f"line {number}, column 1")
             self._chroms.add(chrom)
-        if (chrom, pos) != self._last:
+        elif pos < before:
+            message = f"position {pos} comes after {before}"
+            self._tally.note("records_unordered", message, f"line {number}, column 2")
+        if pos != before or chrom != last:
             self._here.clear()
             self._last = (chrom, pos)
-        if (ref, alt) in self._here:
-            message = f"{chrom}:{pos} {ref[:30]} {alt[:30]} is there before; both are kept"
+        if alleles in self._here:
+            message = f"{chrom}:{pos} has the same alleles as a record before; both are kept"
             self._tally.note("repeated_records", message, f"line {number}")
-        self._here.add((ref, alt))
+        self._here.add(alleles)
 
-    def _end(
-        self, info: Mapping[str, Value], pos: int, ref: str, alt: str | None, number: int
-    ) -> int:
-        plain = pos + len(ref) - 1
-        end = _whole(info, "END")
-        if end is not None and end < pos:
-            message = f"END {end} is before POS {pos}; not taken as the end"
-            self._tally.note("end_before_position", message, f"line {number}, column 8")
-        elif end is not None:
-            return end
-        length = _whole(info, "SVLEN")
-        if length is not None and alt and alt.startswith(_WITH_LENGTH):
-            return pos + abs(length)
-        return plain
+    def _check_size(self, info: int, alts: int, cells: Sequence[str], number: int) -> None:
+        """A record may not become more than a disk holds: each row repeats INFO and FORMAT."""
+        rows = max(1, alts) * max(1, len(cells) - 1)
+        named = len(cells[0]) * (len(cells) - 1) if cells else 0
+        if rows * info <= _MAX_REPEATED and named <= _MAX_FORMAT:
+            return
+        raise BadInput(
+            "record_too_large",
+            f"the record has {rows} rows (ALT alleles x samples) that each repeat {info} "
+            f"characters of INFO, expected at most {_MAX_REPEATED} characters in all",
+            file=self._file,
+            place=f"line {number}",
+            hint="split the file by samples, or remove INFO, by `bcftools view` or `annotate -x`",
+        )
 
-    def _misshapen(self, cells: Sequence[str], number: int) -> BadInput:
-        again = cells[0].startswith("#")
-        width = self._header.width
+    def _misshapen(self, line: str, number: int) -> BadInput:
+        again = line.startswith("#")
+        found, width = line.count("\t") + 1, self._header.width
         return BadInput(
             "header_repeated" if again else "ragged_row",
-            f"found a line of the header, {cells[0][:30]!r}, among the records, expected a record"
+            f"found a line of the header, {line[:30]!r}, among the records, expected a record"
             if again
-            else f"the line has {len(cells)} columns, expected {width}",
+            else f"the line has {found} columns, expected {width}",
             file=self._file,
-            place=f"line {number}, column {1 if again else min(len(cells), width)}",
+            place=f"line {number}, column {1 if again else min(found, width)}",
             hint="join files by `bcftools concat`, and separate columns by tabs",
         )
 
@@ -212,23 +202,3 @@ class Records:
             place=f"line {number}, column {column + 1}",
             hint="see the specification of VCF, section 1.6.1",
         )
-
-
-def _object(values: Mapping[str, Value]) -> str:
-    return "{" + ",".join(f"{_key(key)}:{value.json}" for key, value in values.items()) + "}"
-
-
-def _key(key: str) -> str:
-    return f'"{key}"' if key.isidentifier() else json.dumps(key, ensure_ascii=False)
-
-
-def _joined(one: Value, other: Value) -> Value:
-    parts = [v.json[1:-1] if v.json.startswith("[") else v.json for v in (one, other)]
-    return Value(f"[{','.join(parts)}]", one.count + other.count, one.typed and other.typed)
-
-
-def _whole(info: Mapping[str, Value], key: str) -> int | None:
-    """The first value of a key, where it is a whole number."""
-    value = info.get(key)
-    text = value.json.strip("[]").partition(",")[0].strip('"') if value else ""
-    return int(text) if re.fullmatch(r"-?\d{1,18}", text) else None

@@ -278,11 +278,13 @@ class TestDoubts:
          ([changed(6, "PASS;q10")], "odd_filter"), ([changed(6, "0")], "odd_filter"),
          ([changed(7, "AF=1,2")], "value_count_mismatch"),
          ([changed(7, "DP=x")], "value_of_other_type"),
-         ([changed(7, "DP=1;DP=2")], "repeated_info"), ([changed(7, "9x=1")], "odd_info_key")],
+         ([changed(7, "DP=1;DP=2")], "repeated_info"),
+         ([changed(7, "9x=1")], "odd_info_key undefined_key")],
     )  # fmt: skip
     def test_records_are_kept_and_noticed(self, parse, records, code):
-        dataset = parse(text(*records))
-        assert codes(dataset) == [code, "no_samples"]
+        meta = META.replace("contig=<ID=1,length=1000>", "source=caller")
+        dataset = parse(text(*records, meta=meta))
+        assert codes(dataset) == [*code.split(), "no_samples"]
         assert dataset.notices[0].place.startswith("line 1")
         assert len({r["record_index"] for r in rows(dataset)}) == len(records)
 
@@ -350,8 +352,13 @@ class TestText:
         assert reader_for("x.vcf.gz", b"##fileformat=VCFv4.1\n").name == "vcf"
         assert reader_for("x.txt", b"##fileformat=VCFv4.1\n").name in ("tsv", "vcf")
         assert reader_for("calls", b"##fileformat=VCFv4.2\n").name == "vcf"
-        with pytest.raises(BadInput, match="known format"):
-            reader_for("x.bcf", b"BCF\2\2\0")
+        assert reader_for("x.bcf", b"BCF\2\2\0").name == "vcf"
+
+    def test_bcf_is_refused_with_the_way_out(self, parse):
+        for content in (b"BCF\2\2\0", gzip.compress(b"BCF\2\2\0")):
+            with pytest.raises(BadInput) as caught:
+                parse(content, "x.bcf")
+            assert caught.value.code == "bcf_not_read" and "bcftools view" in caught.value.hint
 
 
 class TestCollected:
