@@ -3,27 +3,22 @@
 Owns where the format keeps things: `/0/DATA/0/matrix` holds samples x features, each dataset
 of `/0/META/ROW` describes the features and each of `/0/META/COL` the samples, `id` names them.
 Metadata keeps its type and its values, `-666` included (cmapPy reads that as missing, and
-numbers in text as numbers; here a column is what the file says). A matrix beyond
-`WHOLE_BYTES` is read block by block, from the file that stays open for it.
-Keep out: access to HDF5 (`h5ad_access`), columns (`h5ad_frames`), the files beside (`sidecars`).
+numbers in text as numbers; here a column is what the file says).
+Keep out: access to HDF5 (`h5ad_access`), columns (`h5ad_frames`), reading of large matrices
+(`h5_dense`), the files beside (`sidecars`).
 
 Format: Enache et al. 2019, doi:10.1093/bioinformatics/bty784.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import h5py
-import numpy.typing as npt
 import polars as pl
 
 from polly_assets.ingest.formats.base import (
-    BLOCK_FEATURES,
-    Block,
-    DenseMatrix,
     FailedDataset,
     Matrix,
     ParsedDataset,
@@ -31,6 +26,7 @@ from polly_assets.ingest.formats.base import (
     Source,
 )
 from polly_assets.ingest.formats.checks import check_features, check_samples
+from polly_assets.ingest.formats.h5_dense import read_dense
 from polly_assets.ingest.formats.h5ad_access import (
     Findings,
     attribute,
@@ -38,8 +34,7 @@ from polly_assets.ingest.formats.h5ad_access import (
     child,
     is_hdf5,
     keys,
-    named,
-    open_file,
+    opened,
     plain_text,
     read_array,
 )
@@ -49,57 +44,11 @@ from polly_assets.ingest.formats.sidecars import describe, read_sidecars
 from polly_assets.ingest.formats.table import unique_names
 from polly_resources.errors import BadInput
 
-WHOLE_BYTES = 256 * 1024 * 1024
-"""The largest matrix that is read at once; of larger ones, so much is in memory at a time."""
-
 _MATRIX = "0/DATA/0/matrix"
 _DEEPEST = 8
 """Levels of groups below ROW and COL: a column named `a/b` is the dataset `b` of group `a`."""
 
 _HINT = "write the file anew with cmapPy, cmapR or cmapM"
-
-
-@dataclass(frozen=True, slots=True)
-class GctxMatrix(Matrix):
-    """A matrix that stays in its open file, given out block by block."""
-
-    dataset: h5py.Dataset
-    convert: Callable[[npt.NDArray[Any]], npt.NDArray[Any]]
-    turned: bool
-    file: str
-    name: str = "X"
-
-    @property
-    def dtype(self) -> str:  # type: ignore[override]
-        """The numpy name of the value type."""
-        return str(self.convert(read_array(self.dataset, 0, 0)).dtype)
-
-    @property
-    def shape(self) -> tuple[int, int]:  # type: ignore[override]
-        """Features, samples."""
-        rows, columns = self.dataset.shape
-        return (rows, columns) if self.turned else (columns, rows)
-
-    @property
-    def sparse(self) -> bool:  # type: ignore[override]
-        """Always False."""
-        return False
-
-    def blocks(self, features: int = BLOCK_FEATURES) -> Iterator[Block]:
-        """Runs of features, read some at a time. Raises BadInput where the file is damaged."""
-        count, samples = self.shape
-        size = max(1, self.dataset.dtype.itemsize * samples)
-        width = max(1, WHOLE_BYTES // (size * features)) * features
-        for start in range(0, count, width):
-            with named(self.file):
-                values = self.convert(self._read(start, min(start + width, count)))
-            for within in range(0, len(values), features):
-                yield values[within : within + features]
-
-    def _read(self, start: int, stop: int) -> npt.NDArray[Any]:
-        if self.turned:
-            return read_array(self.dataset, start, stop)
-        return read_array(self.dataset, start, stop, axis=1).T
 
 
 class GctxReader(Reader):
@@ -118,15 +67,8 @@ class GctxReader(Reader):
         Raises BadInput `unsupported_version`, `missing_element`, `shape_mismatch`,
         `column_length`, `missing_id`, `duplicate_sample_ids`, or what HDF5 fails for.
         """
-        with named(source.name):
-            file = open_file(source)
-            keep = False
-            try:
-                dataset = _read(file, source)
-                keep = any(isinstance(matrix, GctxMatrix) for matrix in dataset.matrices)
-            finally:
-                if not keep:
-                    file.close()
+        with opened(source) as file:
+            dataset = _read(file, source)
         yield dataset
 
 
@@ -235,10 +177,7 @@ def _matrix(
         message = f"stored as {features} features x {samples} samples; read as such"
         findings.note("transposed_x", message, stored.name)
     convert = conversion(stored.dtype, stored.name, findings)
-    if stored.dtype.itemsize * samples * features > WHOLE_BYTES:
-        return GctxMatrix(stored, convert, turned, file)
-    values = convert(read_array(stored))
-    return DenseMatrix(values if turned else values.T)
+    return read_dense(stored, convert, turned, file)
 
 
 def _table(file: h5py.File, side: str, id_name: str, findings: Findings) -> pl.DataFrame:

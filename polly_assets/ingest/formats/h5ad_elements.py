@@ -1,25 +1,28 @@
 """The matrices of an AnnData file, dense or compressed sparse, as features x samples.
 
-Owns value types, orientation and the turn from cells-first to features-first storage.
-Add a matrix encoding in `read_matrix`; keep out the tables (`h5ad_frames`) and `uns`.
+Owns value types, orientation and what the file must say of its lists. Add a matrix encoding in
+`read_matrix`; keep out how values are brought into feature order (`h5_sparse`, `h5_dense`), the
+tables (`h5ad_frames`) and `uns`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import h5py
 import numpy as np
 import numpy.typing as npt
 
-from polly_assets.ingest.formats.base import (
-    BLOCK_FEATURES,
-    Block,
-    DenseMatrix,
-    Matrix,
-    SparseBlock,
+from polly_assets.ingest.formats.base import DenseMatrix, Matrix
+from polly_assets.ingest.formats.h5_dense import read_dense
+from polly_assets.ingest.formats.h5_sparse import (
+    CompressedMatrix,
+    by_feature,
+    by_sample,
+    outliving,
+    stored,
 )
 from polly_assets.ingest.formats.h5ad_access import (
     Findings,
@@ -29,13 +32,8 @@ from polly_assets.ingest.formats.h5ad_access import (
     read_array,
     text_attribute,
 )
+from polly_assets.native.sparse import KeyOutOfRange
 from polly_resources.errors import BadInput
-
-_READ = 1 << 22
-"""Stored entries read from the file at once; bounds the memory beside the result."""
-
-_SORT = 1 << 18
-"""Stored entries sorted at once: what a processor's cache holds."""
 
 _KEPT = ("float32", "float64", "int32", "int64")
 _WIDENED = {
@@ -53,45 +51,16 @@ Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class SparseMatrix(Matrix):
-    """A matrix in memory, compressed by feature: indices are samples, ascending, unique."""
-
-    indptr: Ints
-    indices: npt.NDArray[np.int32]
-    values: npt.NDArray[Any]
-    samples: int
-    name: str = "X"
-
-    @property
-    def dtype(self) -> str:  # type: ignore[override]
-        """The numpy name of the value type."""
-        return str(self.values.dtype)
-
-    @property
-    def shape(self) -> tuple[int, int]:  # type: ignore[override]
-        """Features, samples."""
-        return (len(self.indptr) - 1, self.samples)
-
-    @property
-    def sparse(self) -> bool:  # type: ignore[override]
-        """Always True."""
-        return True
-
-    def blocks(self, features: int = BLOCK_FEATURES) -> Iterator[Block]:
-        """Slices of the three arrays."""
-        for start in range(0, len(self.indptr) - 1, features):
-            offsets = self.indptr[start : start + features + 1]
-            stored = slice(int(offsets[0]), int(offsets[-1]))
-            yield SparseBlock(offsets - offsets[0], self.indices[stored], self.values[stored])
-
-
-@dataclass(frozen=True, slots=True)
 class Layout:
-    """How the matrices of a file lie: samples x features, or the reverse where exchanged."""
+    """How the matrices of a file lie: samples x features, or the reverse where exchanged.
+
+    `file` is named in errors of matrices that are read later.
+    """
 
     samples: int
     features: int
     exchanged: bool = False
+    file: str = ""
 
     @property
     def stored(self) -> tuple[int, int]:
@@ -120,8 +89,10 @@ def _dense(dataset: h5py.Dataset, name: str, layout: Layout, findings: Findings)
         shape = layout.stored  # AnnData before 0.7 squeezed a matrix of one row or column
     turned = _is_turned(shape, layout, dataset.name, findings)
     convert = conversion(dataset.dtype, dataset.name, findings)
-    values = convert(read_array(dataset)).reshape(shape)
-    return DenseMatrix(values if turned else values.T, name)
+    if shape != dataset.shape:
+        values = convert(read_array(dataset)).reshape(shape)
+        return DenseMatrix(values if turned else values.T, name)
+    return read_dense(dataset, convert, turned, layout.file, name)
 
 
 def _is_turned(shape: tuple[int, ...], layout: Layout, place: str, findings: Findings) -> bool:
@@ -178,27 +149,30 @@ def _sparse(group: h5py.Group, name: str, layout: Layout, findings: Findings) ->
     indptr = _integers(group, "indptr").astype(np.int64, copy=False)
     rows_first, shape = _encoding(group, len(indptr) - 1, layout.stored)
     turned = _is_turned(shape, layout, group.name, findings)
-    major, minor = shape if rows_first else shape[::-1]
-    indices = _checked_indices(group, indptr, major, minor)
-    data = group["data"]
+    _check_lists(group, indptr, shape[0] if rows_first else shape[1])
+    keys, data = group["indices"], group["data"]
     convert = conversion(data.dtype, data.name, findings)
-    if rows_first == turned:  # compressed by feature already
-        values = convert(read_array(data, 0, len(indices)))
-    else:
-        indptr, indices, values = _by_feature(
-            indptr,
-            indices,
-            lambda start, stop: convert(read_array(data, start, stop)),
-            layout.features,
-        )
-    tidy_up = _tidy(indptr, indices, values)
-    if len(tidy_up[1]) < len(indices):
-        findings.note(
-            "duplicate_entries",
-            f"{len(indices) - len(tidy_up[1])} repeated entries were summed",
-            group.name,
-        )
-    return SparseMatrix(*tidy_up, layout.samples, name)
+    dtype = str(convert(np.zeros(0, data.dtype.newbyteorder("="))).dtype)
+    found = stored(indptr, keys, data, convert)
+    try:
+        if rows_first == turned:  # compressed by feature already
+            matrix, repeated = by_feature(
+                found,
+                layout.samples,
+                dtype,
+                lambda: stored(indptr, outliving(keys), outliving(data), convert),
+            )
+        else:
+            matrix, repeated = by_sample(found, layout.features, dtype)
+    except KeyOutOfRange as error:
+        minor = shape[1] if rows_first else shape[0]
+        wrong = f"found {error.key} at entry {error.at} with {minor} places"
+        raise _bad_sparse(group, "indices", wrong) from None
+    if repeated:
+        findings.note("duplicate_entries", f"{repeated} repeated entries were summed", group.name)
+    if isinstance(matrix, CompressedMatrix):
+        return replace(matrix, name=name, file=layout.file)
+    return replace(matrix, name=name)
 
 
 def _integers(group: h5py.Group, part: str) -> npt.NDArray[Any]:
@@ -240,11 +214,10 @@ def _encoding(
     return rows_first, shape
 
 
-def _checked_indices(
-    group: h5py.Group, indptr: Ints, major: int, minor: int
-) -> npt.NDArray[np.int32]:
-    indices = _integers(group, "indices")
-    data = group["data"]
+def _check_lists(group: h5py.Group, indptr: Ints, major: int) -> None:
+    indices, data = group["indices"], group["data"]
+    if indices.shape is None or len(indices.shape) != 1 or indices.dtype.kind not in "iu":
+        raise _bad_sparse(group, "indices", f"found {indices.dtype} of {indices.shape}")
     if data.shape != indices.shape:
         raise _bad_sparse(group, "data", f"found {data.shape} values and {indices.shape} indices")
     if len(indptr) != major + 1 or indptr[0] != 0 or np.any(np.diff(indptr) < 0):
@@ -252,83 +225,3 @@ def _checked_indices(
         raise _bad_sparse(group, "indptr", found)
     if indptr[-1] > len(indices):
         raise _bad_sparse(group, "indptr", f"ends at {indptr[-1]} of {len(indices)} entries")
-    indices = indices[: indptr[-1]]
-    if len(indices) and (indices.min() < 0 or indices.max() >= minor):
-        found = f"found {indices.min()} to {indices.max()} with {minor} places"
-        raise _bad_sparse(group, "indices", found)
-    return indices.astype(np.int32, copy=False)
-
-
-def _by_feature(
-    indptr: Ints,
-    indices: npt.NDArray[np.int32],
-    values: Callable[[int, int], npt.NDArray[Any]],
-    features: int,
-) -> tuple[Ints, npt.NDArray[np.int32], npt.NDArray[Any]]:
-    """Sample-major storage turned into feature-major storage.
-
-    A counting sort in chunks: entries of one feature stay in the order of their samples,
-    and only one chunk of the input's values is held beside the result.
-    """
-    totals = np.bincount(indices, minlength=features)
-    out_ptr = np.concatenate(([0], np.cumsum(totals))).astype(np.int64)
-    out_indices = np.empty(len(indices), np.int32)
-    out_values = np.empty(len(indices), values(0, 0).dtype)
-    free = out_ptr[:-1].copy()
-    for start, found in _portions(values, len(indices), max(_SORT, features)):
-        stop = start + len(found)
-        part = indices[start:stop]
-        order = _stable_order(part, features)
-        counts = np.bincount(part, minlength=features)
-        target = np.repeat(free - (np.cumsum(counts) - counts), counts) + np.arange(len(found))
-        out_indices[target] = _majors(indptr, start, stop)[order]
-        out_values[target] = found[order]
-        free += counts
-    return out_ptr, out_indices, out_values
-
-
-def _portions(
-    values: Callable[[int, int], npt.NDArray[Any]], total: int, size: int
-) -> Iterator[tuple[int, npt.NDArray[Any]]]:
-    """All values in order, as (position, portion): read in large steps, given in small."""
-    for start in range(0, total, _READ):
-        read = values(start, min(start + _READ, total))
-        for within in range(0, len(read), size):
-            yield start + within, read[within : within + size]
-
-
-def _majors(indptr: Ints, start: int, stop: int) -> npt.NDArray[np.int32]:
-    """The row of each stored entry from start to stop."""
-    first = int(np.searchsorted(indptr, start, side="right")) - 1
-    last = int(np.searchsorted(indptr, stop, side="left"))
-    ends = np.clip(indptr[first : last + 1], start, stop)
-    sizes = ends[1:] - ends[:-1]
-    return np.repeat(np.arange(first, last, dtype=np.int32), sizes)
-
-
-def _stable_order(keys: npt.NDArray[np.int32], bound: int) -> npt.NDArray[np.intp]:
-    """A stable argsort; numpy sorts 16-bit keys by radix, in linear time."""
-    low = np.argsort((keys & 0xFFFF).astype(np.uint16), kind="stable")
-    if bound <= 1 << 16:
-        return low
-    return low[np.argsort((keys >> 16).astype(np.uint16)[low], kind="stable")]
-
-
-def _tidy(
-    indptr: Ints, indices: npt.NDArray[np.int32], values: npt.NDArray[Any]
-) -> tuple[Ints, npt.NDArray[np.int32], npt.NDArray[Any]]:
-    """Samples of each feature ascending; values of a repeated place summed, as scipy does."""
-    starts = indptr[:-1][indptr[:-1] < len(indices)]
-    rising = np.ones(len(indices), bool)
-    np.greater(indices[1:], indices[:-1], out=rising[1:])
-    rising[starts] = True
-    if rising.all():
-        return indptr, indices, values
-    features = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
-    order = np.lexsort((indices, features))
-    features, indices, values = features[order], indices[order], values[order]
-    fresh = np.ones(len(indices), bool)
-    fresh[1:] = (indices[1:] != indices[:-1]) | (features[1:] != features[:-1])
-    sums = np.add.reduceat(values, np.flatnonzero(fresh), dtype=values.dtype)
-    counts = np.bincount(features[fresh], minlength=len(indptr) - 1)
-    return np.concatenate(([0], np.cumsum(counts))).astype(np.int64), indices[fresh], sums

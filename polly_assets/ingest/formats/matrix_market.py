@@ -18,10 +18,10 @@ from typing import Any, Never, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
-from polly_assets.ingest.formats.tenx import narrowed
+from polly_assets.ingest.formats.spool_sparse import narrowed
 from polly_assets.ingest.formats.text import line_blocks
+from polly_assets.native.sparse import Triples, parse_triples
 from polly_resources.errors import BadInput
 
 LAYOUTS = ("coordinate", "array")
@@ -33,6 +33,9 @@ KINDS = {
     "pattern": "int32",
 }
 """The words for numbers, and the types that these have if nothing demands a wider one."""
+
+_PARSED = {kind: "w" if stored == "int32" else "r" for kind, stored in KINDS.items()}
+_PARSED["pattern"] = "p"
 
 SYMMETRIES = ("general", "symmetric", "skew-symmetric")
 
@@ -89,18 +92,17 @@ class MatrixMarket:
         Raises BadInput `ragged_row`, `not_a_number`, `index_out_of_range` or
         `entry_count_mismatch` at the line.
         """
-        for table in self._tables():
-            rows, columns = (table[:, i].to_numpy() - np.int32(1) for i in (0, 1))
+        for found in self._parsed():
             if self.header.kind == "pattern":
-                values = np.ones(len(rows), np.int32)
+                values: npt.NDArray[Any] = np.ones(found.height, np.int32)
             else:
-                values = narrowed(table[:, 2].to_numpy())
-            yield _mirrored(rows, columns, values, self.header.symmetry)
+                values = narrowed(found.values)
+            yield _mirrored(found.rows, found.columns, values, self.header.symmetry)
 
     def dense(self) -> npt.NDArray[Any]:
         """The matrix of an array file, rows x columns. Raises BadInput as `entries` does."""
         kind = np.int64 if self.header.whole else np.float64
-        parts = [table[:, 0].to_numpy() for table in self._tables()]
+        parts = [found.values for found in self._parsed()]
         values = narrowed(np.concatenate([np.zeros(0, kind), *parts]))
         header = self.header
         if header.symmetry == "general":
@@ -112,45 +114,50 @@ class MatrixMarket:
         matrix[rows, columns] = values
         return matrix
 
-    def _tables(self) -> Iterator[pl.DataFrame]:
+    def _parsed(self) -> Iterator[Triples]:
+        header = self.header
+        limits = (header.rows, header.columns) if header.layout == "coordinate" else None
         for block in self._blocks:
-            table = _parsed(block, self.header)
-            if table is None:
-                table = _parsed(_tidied(block), self.header)
-            if table is None or not self._is_sound(table):
-                table = self._walked(block)
-            self._found += table.height
-            self._line += block.count(b"\n")
-            if table.height:
-                yield table
-        if self._found < self.header.entries:
+            start, lines = 0, block.count(b"\n") + 1
+            while start < len(block):
+                most = min(lines, header.entries - self._found)
+                found = parse_triples(block, start, _PARSED[header.kind], limits, most)
+                if found.stop < len(block):  # an unusual line, or a wrong one
+                    found = self._with_line(found, block, start)
+                passed = block.count(b"\n", start, found.stop)
+                self._line += passed
+                lines -= passed
+                self._found += found.height
+                start = found.stop
+                if found.height:
+                    yield found
+        if self._found < header.entries:
             raise BadInput(
                 "entry_count_mismatch",
-                f"the file ends after {self._found} entries, expected {self.header.entries} "
+                f"the file ends after {self._found} entries, expected {header.entries} "
                 "as the size line states",
                 file=self.file,
                 place=f"line {self._line}",
                 hint="the file may be cut short: transfer it again",
             )
 
-    def _is_sound(self, table: pl.DataFrame) -> bool:
-        header = self.header
-        if self._found + table.height > header.entries:
-            return False
-        if header.layout == "array" or not table.height:
-            return True
-        places = [table[:, i].to_numpy() for i in (0, 1)]
-        limits = (header.rows, header.columns)
-        return all(p.min() >= 1 and p.max() <= n for p, n in zip(places, limits, strict=True))
-
-    def _walked(self, block: bytes) -> pl.DataFrame:
-        """The block line by line: its table, or the error of the first line that is wrong."""
-        rows: list[list[int | float]] = []
-        for line, raw in enumerate(block.split(b"\n"), self._line + 1):
-            if cells := raw.decode("latin-1").split():
-                rows.append(self._checked(cells, line, self._found + len(rows)))
-        schema = _schema(self.header)
-        return pl.DataFrame(rows, schema=schema, orient="row")
+    def _with_line(self, found: Triples, block: bytes, start: int) -> Triples:
+        """The entries with that of the next line, or the error of that line."""
+        end = block.find(b"\n", found.stop) + 1 or len(block)
+        line = self._line + block.count(b"\n", start, found.stop) + 1
+        cells = block[found.stop : end].decode("latin-1").split()
+        if not cells:
+            return found._replace(stop=end)
+        numbers = self._checked(cells, line, self._found + found.height)
+        rows, columns, values = found.rows, found.columns, found.values
+        if self.header.layout == "coordinate":
+            rows, columns = (
+                np.append(each, np.array([n - 1], np.int32))
+                for each, n in zip((rows, columns), numbers, strict=False)
+            )
+        if self.header.kind != "pattern":
+            values = np.append(values, np.array(numbers[-1:], values.dtype))
+        return Triples(rows, columns, values, end)
 
     def _checked(self, cells: list[str], line: int, before: int) -> list[int | float]:
         header = self.header
@@ -295,30 +302,6 @@ def _sizes(text: str, layout: str, symmetry: str, line: int, file: str) -> tuple
 def _described(header: Header) -> str:
     words = ["row", "column"] if header.layout == "coordinate" else []
     return ", ".join([*words, *([] if header.kind == "pattern" else ["value"])])
-
-
-def _schema(header: Header) -> dict[str, Any]:
-    value = pl.Int64 if header.whole else pl.Float64
-    kinds = [pl.Int32, pl.Int32, value] if header.layout == "coordinate" else [value]
-    return {f"c{i}": kind for i, kind in enumerate(kinds[: header.width])}
-
-
-def _parsed(block: bytes, header: Header) -> pl.DataFrame | None:
-    """The entries of a block; None where a line is not as the common ones are."""
-    schema = _schema(header)
-    if block.isspace() or not block:
-        return pl.DataFrame(schema=schema)
-    try:
-        table = pl.read_csv(block, has_header=False, separator=" ", schema=schema, quote_char=None)
-    except pl.exceptions.PolarsError:
-        return None
-    return None if any(column.null_count() for column in table.iter_columns()) else table
-
-
-def _tidied(block: bytes) -> bytes:
-    """Lines without outer and repeated blanks, and none empty."""
-    block = re.sub(rb"[ \t]+", b" ", block)
-    return re.sub(rb" ?\n[ \n]*", b"\n", block).lstrip()
 
 
 def _mirrored(rows: Places, columns: Places, values: npt.NDArray[Any], symmetry: str) -> Entries:

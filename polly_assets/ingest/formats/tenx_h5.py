@@ -2,7 +2,7 @@
 
 Owns how the groups become datasets: one for version 3, whatever its genomes; one per genome
 of versions 1 and 2, called `<id>_<genome>` where there are several.
-Keep out: access to HDF5 (`h5ad_access`) and the merging of entries (`tenx`).
+Keep out: access to HDF5 (`h5ad_access`) and the turn to features first (`h5_sparse`).
 
 Format: https://www.10xgenomics.com/support/software/cell-ranger/latest/analysis/outputs/cr-outputs-h5-matrices
 """
@@ -17,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Reader, Source
+from polly_assets.ingest.formats.base import FailedDataset, Matrix, ParsedDataset, Reader, Source
 from polly_assets.ingest.formats.checks import check_features, check_many_samples
+from polly_assets.ingest.formats.h5_sparse import by_sample, stored
 from polly_assets.ingest.formats.h5ad_access import (
     Findings,
     attribute,
@@ -30,18 +31,18 @@ from polly_assets.ingest.formats.h5ad_access import (
     plain_text,
     read_array,
 )
+from polly_assets.ingest.formats.h5ad_elements import conversion
 from polly_assets.ingest.formats.h5ad_frames import as_text, plain_series
 from polly_assets.ingest.formats.sidecars import Sidecar, describe, read_sidecars
 from polly_assets.ingest.formats.table import unique_names
-from polly_assets.ingest.formats.tenx import PORTION, Assembly, PortionedMatrix
 from polly_assets.ingest.formats.text import dataset_id_from_name, safe_id
+from polly_assets.native.sparse import KeyOutOfRange
 from polly_assets.schema import SINGLE_CELL
 from polly_resources.errors import BadInput
 
 _VERSION_3 = "matrix"
 _PARTS = ("barcodes", "data", "features", "genes", "indices", "indptr", "shape")
 _TAGS = "_all_tag_keys"
-_KEPT = ("float32", "float64", "int32", "int64")
 
 _KNOWN = {
     "obs": "an AnnData file: name it .h5ad",
@@ -227,7 +228,7 @@ def _mismatch(found: str, expected: str, place: str) -> BadInput:
     )
 
 
-def _matrix(group: h5py.Group, features: int, samples: int, findings: Findings) -> PortionedMatrix:
+def _matrix(group: h5py.Group, features: int, samples: int, findings: Findings) -> Matrix:
     shape = tuple(_whole(group, "shape").tolist())
     if shape != (features, samples):
         found = " x ".join(map(str, shape))
@@ -236,16 +237,13 @@ def _matrix(group: h5py.Group, features: int, samples: int, findings: Findings) 
     indptr = _whole(group, "indptr").astype(np.int64)
     indices, data = _part(group, "indices"), _part(group, "data")
     _check_offsets(indptr, samples, indices, data, group.name)
-    kind = _kind(data, findings)
-    assembly = Assembly(features, samples)
-    for start in range(0, len(data), PORTION):
-        stop = min(start + PORTION, len(data))
-        rows = _rows(indices, start, stop, features)
-        ends = np.clip(indptr, start, stop)
-        sizes = ends[1:] - ends[:-1]
-        columns = np.repeat(np.arange(samples, dtype=np.int32), sizes)
-        assembly.add(rows, columns, _values(data, start, stop, kind))
-    matrix, repeated = assembly.finish(kind)
+    convert = conversion(data.dtype, data.name, findings)
+    kind = str(convert(np.zeros(0, data.dtype.newbyteorder("="))).dtype)
+    try:
+        matrix, repeated = by_sample(stored(indptr, indices, data, convert), features, kind)
+    except KeyOutOfRange as error:
+        place = f"{indices.name}[{error.at}]"
+        raise _bad_part(f"found feature {error.key}", f"0 to {features - 1}", place) from None
     if repeated:
         message = f"{repeated} entries repeat a place; they were summed"
         findings.note("duplicate_entries", message, group.name)
@@ -272,50 +270,8 @@ def _check_offsets(
     if indptr[0] != 0 or np.any(indptr[1:] < indptr[:-1]):
         found = "found offsets that do not ascend from 0"
         raise _bad_part(found, "the place of each barcode's first entry", f"{place}/indptr")
+    if indices.dtype.kind not in "iu":
+        raise _bad_part(f"found values of type {indices.dtype}", "whole numbers", indices.name)
     for part in (indices, data):
         if len(part) != indptr[-1]:
             raise _mismatch(f"{len(part)} values", f"{indptr[-1]} as in indptr", part.name)
-
-
-def _kind(data: h5py.Dataset, findings: Findings) -> str:
-    """The type that values are stored as: their own, or the next wider one that is kept."""
-    found = data.dtype.newbyteorder("=")
-    if found.kind not in "biuf" or found.itemsize > 8 or found.names is not None:
-        raise BadInput(
-            "bad_values",
-            f"found values of type {found}, expected numbers of at most 64 bits",
-            place=data.name,
-            hint="store the matrix as int32 or float32",
-        )
-    if str(found) in _KEPT:
-        return str(found)
-    if found.kind == "f":
-        kind = "float32"
-    else:
-        kind = "int64" if found in (np.dtype("uint32"), np.dtype("uint64")) else "int32"
-    findings.note("type_widened", f"{found} values are stored as {kind}", data.name)
-    return kind
-
-
-def _rows(indices: h5py.Dataset, start: int, stop: int, features: int) -> npt.NDArray[np.int32]:
-    if indices.dtype.kind not in "iu":
-        raise _bad_part(f"found values of type {indices.dtype}", "whole numbers", indices.name)
-    rows = read_array(indices, start, stop)
-    wrong = np.flatnonzero((rows < 0) | (rows >= features))
-    if len(wrong):
-        at = int(wrong[0])
-        found = f"found feature {rows[at]}"
-        raise _bad_part(found, f"0 to {features - 1}", f"{indices.name}[{start + at}]")
-    return rows.astype(np.int32, copy=False)
-
-
-def _values(data: h5py.Dataset, start: int, stop: int, kind: str) -> npt.NDArray[Any]:
-    values = read_array(data, start, stop)
-    if values.dtype == np.uint64 and len(values) and values.max() > np.iinfo(np.int64).max:
-        raise BadInput(
-            "bad_values",
-            f"found {values.max()}, expected at most {np.iinfo(np.int64).max}",
-            place=data.name,
-            hint="store the matrix as float64",
-        )
-    return values.astype(kind, copy=False)

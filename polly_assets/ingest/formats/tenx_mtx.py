@@ -26,7 +26,7 @@ from polly_assets.ingest.formats.base import (
 from polly_assets.ingest.formats.checks import check_features, check_many_samples
 from polly_assets.ingest.formats.matrix_market import KINDS, MatrixMarket, open_matrix_market
 from polly_assets.ingest.formats.sidecars import describe, read_sidecars
-from polly_assets.ingest.formats.tenx import Assembly
+from polly_assets.ingest.formats.spool_sparse import Assembly
 from polly_assets.ingest.formats.tenx_lists import NameList, read_list
 from polly_assets.ingest.formats.tenx_names import BARCODES, FEATURES, MATRIX, member
 from polly_assets.schema import SINGLE_CELL

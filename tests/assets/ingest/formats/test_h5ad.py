@@ -18,7 +18,7 @@ import scipy.sparse as sp
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from polly_assets.ingest.formats import h5ad_elements
+from polly_assets.ingest.formats import spool_sparse
 from polly_assets.ingest.formats.base import Matrix, ParsedDataset, Source
 from polly_assets.ingest.formats.h5ad import H5adReader
 from polly_assets.ingest.formats.h5ad_exchanged import exchanged
@@ -263,8 +263,8 @@ class TestSparse:
         x = sp.random(40, 30, 0.3, "csr", dtype="float32", random_state=2)
         with by_hand(tmp_path, (40, 30)) as file:
             store_sparse(file, x)
-        monkeypatch.setattr(h5ad_elements, "_READ", 50)
-        monkeypatch.setattr(h5ad_elements, "_SORT", 7)
+        monkeypatch.setattr(spool_sparse, "PORTION", 7)
+        monkeypatch.setattr(spool_sparse, "_PER_FEATURE", 0)
         assert np.array_equal(values(read(tmp_path / "hand.h5ad").matrices[0]), x.toarray())
 
     def test_more_features_than_16_bits(self, tmp_path):

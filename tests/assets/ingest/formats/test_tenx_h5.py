@@ -14,7 +14,7 @@ import scipy.sparse as sp
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from polly_assets.ingest.formats import tenx, tenx_h5
+from polly_assets.ingest.formats import spool_sparse
 from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Source
 from polly_assets.ingest.formats.registry import reader_for
 from polly_assets.ingest.formats.tenx_h5 import TenxH5Reader
@@ -111,8 +111,9 @@ class TestVersion3:
 
     @pytest.mark.parametrize("kept", [0, 1 << 30])
     def test_portions(self, tmp_path, monkeypatch, kept):
-        monkeypatch.setattr(tenx_h5, "PORTION", 7)
-        monkeypatch.setattr(tenx, "KEPT_BYTES", kept)
+        monkeypatch.setattr(spool_sparse, "PORTION", 7)
+        monkeypatch.setattr(spool_sparse, "_PER_FEATURE", 0)
+        monkeypatch.setattr(spool_sparse, "KEPT_BYTES", kept)
         x = counts((130, 12))
         dataset = read(version_3(tmp_path / "a.h5", x))
         for step in (1, 64, 1000):
@@ -120,7 +121,8 @@ class TestVersion3:
         assert dataset.notices == ()
 
     def test_repeated_entries_are_summed(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(tenx_h5, "PORTION", 3)
+        monkeypatch.setattr(spool_sparse, "PORTION", 3)
+        monkeypatch.setattr(spool_sparse, "_PER_FEATURE", 0)
         path = version_3(tmp_path / "a.h5", sp.csc_matrix(np.ones((5, 3), int)))
         with h5py.File(path, "a") as file:
             file["matrix/indices"][:5] = [4, 1, 1, 0, 4]
@@ -165,7 +167,8 @@ class TestVersion3:
     @given(st.integers(1, 80), st.integers(1, 9), st.integers(1, 40), st.integers(0, 99))
     def test_any_matrix(self, tmp_path, rows, columns, portion, seed):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(tenx_h5, "PORTION", portion)
+            patch.setattr(spool_sparse, "PORTION", portion)
+            patch.setattr(spool_sparse, "_PER_FEATURE", 0)
             x = counts((rows, columns), seed)
             dataset = read(version_3(tmp_path / "a.h5", x))
             assert (whole(dataset.matrices[0], 64) != x).nnz == 0

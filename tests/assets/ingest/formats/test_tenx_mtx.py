@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from polly_assets.genes import GeneIndex
-from polly_assets.ingest.formats import matrix_market, tenx
+from polly_assets.ingest.formats import matrix_market, spool_sparse
 from polly_assets.ingest.formats.base import ParsedDataset, Source
 from polly_assets.ingest.formats.registry import reader_for
 from polly_assets.ingest.formats.tenx_mtx import MtxReader
@@ -256,7 +256,10 @@ class TestMarket:
     @pytest.mark.parametrize("kept", [0, 1 << 30])
     def test_many_portions_in_any_order(self, tmp_path, monkeypatch, order, kept):
         """Blocks of 64 bytes, so that entries of one cell and one feature are far apart."""
-        monkeypatch.setattr(tenx, "KEPT_BYTES", kept)
+        monkeypatch.setattr(spool_sparse, "KEPT_BYTES", kept)
+        monkeypatch.setattr(spool_sparse, "PORTION", 5)
+        monkeypatch.setattr(spool_sparse, "_PER_FEATURE", 0)
+        monkeypatch.setattr(spool_sparse, "BAND", 40)
         monkeypatch.setattr(
             matrix_market, "line_blocks", lambda path, name: _real_blocks(path, name, 64)
         )
