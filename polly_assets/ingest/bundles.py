@@ -161,9 +161,11 @@ def _followed(
     """The files with what their manifests say; why manifests were refused goes to `refused`."""
     folder.mkdir()
     found = dict(files)
-    for name in sorted(filter(is_manifest, files)):
+    for number, name in enumerate(sorted(filter(is_manifest, files))):
+        place = folder / str(number)
+        place.mkdir()
         try:
-            found = described(found, name, folder)
+            found = described(found, name, place)
         except BadInput as error:
             refused[name] = error
     return found

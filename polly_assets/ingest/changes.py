@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 from polly_assets.atlases import Atlas
 from polly_assets.ingest import landing
-from polly_assets.ingest.formats.grouping import beginnings_of, group_sources
+from polly_assets.ingest.formats.grouping import beginnings_of
 from polly_assets.schema import NORMALIZED_DATASETS
 from polly_assets.work import Work
 from polly_resources.errors import BadInput, NotFound
@@ -41,11 +41,11 @@ def at_names(
     """
     infos = _around(objects, atlas, names)
     # With the removed files as if they were there, for what they belonged to has changed.
-    supposed = [landing.members(g).values() for g in group_sources([*infos, *names])]
+    supposed = [landing.members(g).values() for g in landing.sources([*infos, *names])]
     touched = {name for each in supposed if not set(names).isdisjoint(each) for name in each}
     groups = [
         group
-        for group in group_sources(list(infos))
+        for group in landing.sources(list(infos))
         if not touched.isdisjoint(landing.members(group).values())
     ]
     root = landing.prefix(atlas.name)
@@ -67,7 +67,7 @@ def everywhere(
     now = datetime.now(UTC)
     root = landing.prefix(atlas.name)
     infos = landing.listed(objects, atlas)
-    groups = group_sources(list(infos))
+    groups = landing.sources(list(infos))
     known = landing.taken(ledger, atlas)
     there = {root + group.main for group in groups}
     gone = sorted(source for source, one in known.items() if source not in there and not one.busy)
@@ -167,6 +167,17 @@ def _datasets(
     return {row["dataset_id"]: row["source"] for row in rows.to_pylist()}
 
 
+def disowned(work: Work, names: Collection[str], fingerprint: str) -> list[JobRequest]:
+    """Deletions of what came, or is about to come, of landed files that are no data after all.
+
+    `fingerprint` is that of the file that says so.
+    """
+    sources = sorted(landing.prefix(work.atlas.name) + name for name in names)
+    datasets = _datasets(work.tables, work.atlas, sources)
+    datasets |= _expected(work.ledger, work.atlas, sources)
+    return _deletions(work.atlas, datasets, fingerprint)
+
+
 def _expected(ledger: JobLedger, atlas: Atlas, sources: Sequence[str]) -> dict[str, str]:
     """The datasets that queued and running ingests of these sources are expected to make."""
     if not sources:
@@ -177,7 +188,9 @@ def _expected(ledger: JobLedger, atlas: Atlas, sources: Sequence[str]) -> dict[s
     }
 
 
-def _deletions(atlas: Atlas, datasets: Mapping[str, str]) -> list[JobRequest]:
+def _deletions(
+    atlas: Atlas, datasets: Mapping[str, str], fingerprint: str = landing.GONE
+) -> list[JobRequest]:
     return [
         JobRequest(
             atlas=atlas.name,
@@ -185,7 +198,7 @@ def _deletions(atlas: Atlas, datasets: Mapping[str, str]) -> list[JobRequest]:
             action=JobAction.DELETE,
             source=source,
             dataset_id=dataset_id,
-            fingerprint=landing.GONE,
+            fingerprint=fingerprint,
         )
         for dataset_id, source in sorted(datasets.items())
     ]

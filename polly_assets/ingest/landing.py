@@ -20,6 +20,7 @@ from polly_assets.ingest.bundles import is_bundle, unbundled
 from polly_assets.ingest.formats.grouping import SourceGroup, group_sources
 from polly_assets.ingest.formats.text import dataset_id_from_name
 from polly_assets.ingest.given import collect
+from polly_assets.ingest.manifests import is_manifest
 from polly_resources.errors import BadInput, NotFound
 from polly_resources.jobs.base import JobLedger
 from polly_resources.objects.base import ObjectInfo, ObjectStore
@@ -123,7 +124,7 @@ def missed(
     """
     now = now or datetime.now(UTC)
     infos = listed(objects, atlas)
-    groups = settled(group_sources(list(infos)), infos, now)
+    groups = settled(sources(list(infos)), infos, now)
     return untaken(objects, atlas, groups, infos, known=taken(ledger, atlas), now=now)
 
 
@@ -226,6 +227,11 @@ def _taken(newest_first: Sequence[Job]) -> Taken | None:
     return None
 
 
+def sources(names: Sequence[str]) -> list[SourceGroup]:
+    """What jobs are about, of landed files: data, and manifests that others put there."""
+    return [*group_sources(names), *(SourceGroup(name) for name in names if is_manifest(name))]
+
+
 def members(group: SourceGroup) -> dict[str, str]:
     """The files of a source by suffix; the main one has none."""
     return {"": group.main, **group.sidecars}
@@ -246,12 +252,12 @@ def _digest(objects: ObjectStore, key: str) -> str:
         return sha256(path)
 
 
-def landed(objects: ObjectStore, sources: Sequence[str]) -> dict[str, Landed]:
+def landed(objects: ObjectStore, keys: Sequence[str]) -> dict[str, Landed]:
     """What lies at these sources now, sidecars included; a vanished source is left out."""
     found = {}
-    for folder in sorted({source.rpartition("/")[0] for source in sources}):
+    for folder in sorted({key.rpartition("/")[0] for key in keys}):
         infos = {info.key: info for info in objects.list(folder + "/")}
-        for group in group_sources(sorted(infos)):
+        for group in sources(sorted(infos)):
             held = _held(group, infos)
             found[group.main] = Landed(
                 source=group.main,
@@ -259,7 +265,7 @@ def landed(objects: ObjectStore, sources: Sequence[str]) -> dict[str, Landed]:
                 etag=_etag(held),
                 size=sum(info.size for info in held),
             )
-    return {source: found[source] for source in sources if source in found}
+    return {key: found[key] for key in keys if key in found}
 
 
 def fingerprint(objects: ObjectStore, at: Landed) -> str:

@@ -19,9 +19,10 @@ from typing import Any
 import pyarrow as pa
 
 from polly_assets.genes import GeneIndex
-from polly_assets.ingest import bundle_jobs, changes, landing, trial
+from polly_assets.ingest import bundle_jobs, changes, landing, manifest_jobs, trial
 from polly_assets.ingest.bundles import is_bundle
 from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Source
+from polly_assets.ingest.manifests import is_manifest
 from polly_assets.ingest.normalize import (
     Origin,
     dataset_row,
@@ -90,6 +91,8 @@ def raw(work: Work, jobs: Sequence[Job]) -> Report:
             report.bytes += rows[-1]["size_bytes"]
             if is_bundle(job.source):
                 outcomes.append(bundle_jobs.opened(work, job))
+            elif is_manifest(job.source):
+                outcomes.append(manifest_jobs.followed(work, job))
         except PollyError as error:
             outcomes.append(_errored(job, job.dataset_id, error))
             report.failed.append(job.dataset_id)
