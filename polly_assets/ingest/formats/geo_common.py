@@ -13,7 +13,6 @@ from typing import Any
 
 import polars as pl
 
-from polly_assets.ingest.formats.base import Source
 from polly_assets.ingest.formats.text import dataset_id_from_name, safe_id
 from polly_resources.records import Notice
 
@@ -128,13 +127,6 @@ def _is_rna(sample: Attributes) -> bool:
 
 def _joined(sample: Attributes, *keys: str) -> str:
     return " ".join(value for key in keys for value in sample.get(key, ())).lower()
-
-
-def unused_sidecars(source: Source) -> tuple[Notice, ...]:
-    """A Notice where a description lies beside a GEO file, which describes itself."""
-    found = [key for key in ("cls", "csv", "json", "tsv") if key in source.sidecars]
-    text = f"a GEO file takes no sidecar; not used: {', '.join(found)}"
-    return (Notice("sidecar_not_used", text),) if found else ()
 
 
 def named(names: Sequence[str], most: int = 5) -> str:

@@ -21,6 +21,7 @@ import polars as pl
 
 from polly_assets.ingest.formats import geo_common as common
 from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset
+from polly_assets.ingest.formats.geo_described import Descriptions
 from polly_assets.ingest.formats.geo_entities import Entity
 from polly_assets.ingest.formats.geo_stream import PIECE_BYTES, fault
 from polly_assets.ingest.formats.geo_table import Table
@@ -33,7 +34,7 @@ _SAMPLE = re.compile(r"GSM\d+")
 
 
 def gds_datasets(
-    found: Sequence[Entity], file: str, notices: Sequence[Notice]
+    found: Sequence[Entity], file: str, notices: Sequence[Notice], beside: Descriptions
 ) -> Iterator[ParsedDataset | FailedDataset]:
     """The dataset of each `^DATASET` of a file; nearly always there is one.
 
@@ -46,11 +47,13 @@ def gds_datasets(
         parts = [e for e in found if e.kind == "DATASET" and e.name == name]
         subsets = [e for e in found if e.kind == "SUBSET" and _belongs(e, name, names)]
         try:
-            yield _dataset(parts, subsets, database, file, notices)
+            dataset = _dataset(parts, subsets, database, file, notices)
         except BadInput as error:
             if len(names) == 1:
                 raise
             yield FailedDataset(common.dataset_id(name, "", file), error)
+        else:
+            yield beside.told(dataset, dataset.samples["sample_id"], len(names) > 1)
 
 
 def _belongs(subset: Entity, name: str, names: Sequence[str]) -> bool:

@@ -18,13 +18,14 @@ from collections.abc import Iterator
 
 from polly_assets.ingest.formats import geo_common as common
 from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Reader, Source
+from polly_assets.ingest.formats.geo_described import Descriptions
 from polly_assets.ingest.formats.geo_entities import Entity
+from polly_assets.ingest.formats.geo_files import SIDECARS
 from polly_assets.ingest.formats.geo_miniml_entities import Converted, DataTable
 from polly_assets.ingest.formats.geo_miniml_xml import children
 from polly_assets.ingest.formats.geo_samples import SampleTables
-from polly_assets.ingest.formats.geo_soft import studies, unused
+from polly_assets.ingest.formats.geo_soft import datasets, studies, unused
 from polly_assets.ingest.formats.geo_stream import GeoStream, GeoText, as_utf8
-from polly_assets.ingest.formats.geo_study import dataset
 from polly_assets.ingest.formats.geo_table import Table
 from polly_assets.ingest.formats.grouping import plain
 from polly_assets.ingest.formats.text import read_bytes, utf8_lines
@@ -52,25 +53,20 @@ class MinimlReader(Reader):
         `no_samples` for the whole file, and whatever a dataset fails for where it is the
         file's only one.
         """
+        beside = Descriptions(source)
         stream, tables = GeoStream(source.path, source.name), SampleTables()
         converted = Converted()
         for child in children(stream):
             converted.add(child)
         converted.resolve()
         attached = tuple(_attach(converted, source, tables))
-        notices = (*stream.notices, *common.unused_sidecars(source), *attached)
+        notices = (*stream.notices, *attached)
         notices += tuple(unused(converted.entities))
         found = list(studies(converted.entities, source.name, tables))
         for study in found:
             study.format = self.name
-            study.notices.extend(notices)
             study.platform_required = _names_platforms(converted)
-            try:
-                yield dataset(study)
-            except BadInput as error:
-                if len(found) == 1:
-                    raise
-                yield FailedDataset(study.dataset_id, error)
+        yield from datasets(found, notices, beside)
 
 
 def _names_platforms(converted: Converted) -> bool:
@@ -79,7 +75,7 @@ def _names_platforms(converted: Converted) -> bool:
 
 def _attach(converted: Converted, source: Source, taken: SampleTables) -> Iterator[Notice]:
     """Gives each entity its table; Notices on tables that are lacking or left over."""
-    beside = {plain(name): name for name in source.sidecars}
+    beside = {plain(name): name for name in source.sidecars if name not in SIDECARS}
     used: set[str] = set()
     lacking: list[tuple[Entity, str]] = []
     further: list[str] = []
@@ -95,7 +91,7 @@ def _attach(converted: Converted, source: Source, taken: SampleTables) -> Iterat
                 _give(entity, table, text, source.name)
                 if entity.kind == "SAMPLE":
                     taken.take(entity)
-    further += [name for key, name in sorted(beside.items()) if key not in used | {"json"}]
+    further += [name for key, name in sorted(beside.items()) if key not in used]
     if further:
         message = f"{len(further)} tables are not used: {common.named(further)}"
         yield Notice("tables_not_used", message)

@@ -19,6 +19,7 @@ import polars as pl
 
 from polly_assets.ingest.formats import geo_common as common
 from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Reader, Source
+from polly_assets.ingest.formats.geo_described import Descriptions
 from polly_assets.ingest.formats.geo_series_header import (
     Header,
     platform_of,
@@ -68,6 +69,7 @@ class SeriesMatrixReader(Reader):
         `no_samples`, `duplicate_sample`, `no_platform`, `samples_disagree` or a fault of the
         table.
         """
+        beside = Descriptions(source)
         stream = GeoStream(source.path, source.name)
         header = read_header(stream.section(_at_table))
         platforms = [platform_of(source.name, header, i) for i in range(len(header.ids))]
@@ -76,10 +78,10 @@ class SeriesMatrixReader(Reader):
             for name in dict.fromkeys(platforms)
         ]
         table = _read_table(stream, header, parts)
-        notices = (*stream.notices, *common.unused_sidecars(source), *table.notices)
+        notices = (*stream.notices, *table.notices)
         split = len(parts) > 1
         found = [
-            replace(d, notices=(*notices, *d.notices))
+            beside.told(replace(d, notices=(*notices, *d.notices)), header.ids, split)
             for d in (_dataset(header, part, table, split, source.name) for part in parts)
         ]
         if table.features.is_empty():

@@ -21,6 +21,7 @@ from collections.abc import Iterator, Sequence
 
 from polly_assets.ingest.formats import geo_common as common
 from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Reader, Source
+from polly_assets.ingest.formats.geo_described import Descriptions
 from polly_assets.ingest.formats.geo_entities import KINDS, Entity, entities
 from polly_assets.ingest.formats.geo_gds import gds_datasets
 from polly_assets.ingest.formats.geo_samples import SampleTables
@@ -51,25 +52,35 @@ class SoftFamilyReader(Reader):
         Raises BadInput `missing_entity` or `no_samples` for the whole file, and whatever a
         dataset fails for where it is the file's only one.
         """
+        beside = Descriptions(source)
         stream, tables = GeoStream(source.path, source.name), SampleTables()
         found = []
         for entity in entities(stream):
             found.append(entity)
             if entity.kind == "SAMPLE":
                 tables.take(entity)
-        notices = (*stream.notices, *unused(found), *common.unused_sidecars(source))
+        notices = (*stream.notices, *unused(found))
         if any(entity.kind == "DATASET" for entity in found):
-            yield from gds_datasets(found, source.name, notices)
+            yield from gds_datasets(found, source.name, notices, beside)
             return
-        parts = list(studies(found, source.name, tables))
-        for study in parts:
-            study.notices.extend(notices)
-            try:
-                yield dataset(study)
-            except BadInput as error:
-                if len(parts) == 1:
-                    raise
-                yield FailedDataset(study.dataset_id, error)
+        yield from datasets(list(studies(found, source.name, tables)), notices, beside)
+
+
+def datasets(
+    parts: Sequence[Study], notices: Sequence[Notice], beside: Descriptions
+) -> Iterator[ParsedDataset | FailedDataset]:
+    """The dataset of each study; where there is one only, its fault is the file's."""
+    samples = [sample.name for study in parts for sample in study.samples]
+    for study in parts:
+        study.notices.extend(notices)
+        try:
+            found = dataset(study)
+        except BadInput as error:
+            if len(parts) == 1:
+                raise
+            yield FailedDataset(study.dataset_id, error)
+        else:
+            yield beside.told(found, samples, len(parts) > 1)
 
 
 def unused(found: Sequence[Entity]) -> Iterator[Notice]:

@@ -26,14 +26,12 @@ import polars as pl
 from polly_assets.ingest.formats import geo_common as common
 from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Source
 from polly_assets.ingest.formats.delimited import CsvReader, TsvReader
+from polly_assets.ingest.formats.geo_files import SIDECARS
 from polly_assets.ingest.formats.geo_values import Chosen
 from polly_assets.ingest.formats.table import unique_names
 from polly_assets.ingest.formats.text import base_name, dataset_id_from_name, safe_id
 from polly_resources.errors import BadInput
 from polly_resources.records import Notice
-
-SIDECARS = ("cls", "csv", "json", "tsv")
-"""Keys of sidecars that are no supplementary files."""
 
 _ACCESSION = re.compile(r"GSM\d+")
 _FIRST = ("geo_accession", "title", "description")

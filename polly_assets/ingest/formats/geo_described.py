@@ -1,0 +1,68 @@
+"""GEO datasets and the files that describe them: dataset JSON, sample sheets keyed by accession.
+
+Owns how a sidecar is shared by the datasets of one file: each takes the samples that are its
+own; a given `dataset_id` replaces GEO's, with the platform behind it where there are several
+datasets. What a sidecar says of a dataset replaces what the file says, with a warning.
+Keep out: reading sidecars and joining them (`sidecars`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from polly_assets.ingest.formats import geo_common as common
+from polly_assets.ingest.formats.base import ParsedDataset, Source
+from polly_assets.ingest.formats.sidecars import describe, read_sidecars
+from polly_assets.ingest.formats.text import safe_id
+from polly_resources.records import Notice
+
+
+class Descriptions:
+    """The sidecars of a GEO file. Raises BadInput where one cannot be read."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._sidecars = read_sidecars(source)
+
+    def told(
+        self, dataset: ParsedDataset, samples: Iterable[str], several: bool = False
+    ) -> ParsedDataset:
+        """The dataset with what the sidecars say of it.
+
+        `samples` are all of the file, `several` whether it has further datasets.
+        Raises BadInput `sidecar_matches_nothing` or `class_count_mismatch`.
+        """
+        if not self._sidecars:
+            return dataset
+        elsewhere = [*set(samples).difference(dataset.samples["sample_id"])]
+        own = [
+            side
+            if side.samples is None
+            else replace(
+                side, samples=side.samples.filter(~side.samples["sample_id"].is_in(elsewhere))
+            )
+            for side in self._sidecars
+        ]
+        found = describe(self._source, dataset.samples, dataset.features, own)
+        notices = [*dataset.notices, *found.notices]
+        changed = [k for k, v in found.metadata.items() if dataset.metadata.get(k, v) != v]
+        if changed:
+            message = f"the sidecar replaces these of the file: {common.named(changed)}"
+            notices.append(Notice("metadata_overridden", message))
+        return replace(
+            dataset,
+            dataset_id=self._id(dataset, several),
+            metadata={**dataset.metadata, **found.metadata},
+            samples=found.samples,
+            features=found.features,
+            data_type=found.data_type or dataset.data_type,
+            notices=tuple(notices),
+        )
+
+    def _id(self, dataset: ParsedDataset, several: bool) -> str:
+        given = next((side.dataset_id for side in self._sidecars if side.dataset_id), "")
+        if not given:
+            return dataset.dataset_id
+        platform = safe_id(str(dataset.metadata.get("platform_geo_accession") or ""))
+        return "_".join(filter(None, (given, platform))) if several else given
