@@ -128,10 +128,12 @@ def _walk(top: Path, given: Given) -> Iterator[tuple[str, Path]]:
             identity = _identity(folder)
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         except OSError as error:
-            given.refused[f"{name}/"] = _unreadable(folder, error, "folder")
+            given.refused[_printable(f"{name}/")] = _unreadable(folder, error, "folder")
             continue
         if folder != top and (identity in seen or identity in above):
-            given.skipped[f"{name}/"] = "a link to a folder that is read anyway, or that it is in"
+            given.skipped[_printable(f"{name}/")] = (
+                "a link to a folder that is read anyway, or that it is in"
+            )
             continue
         seen.add(identity)
         for entry in entries:
@@ -141,7 +143,9 @@ def _walk(top: Path, given: Given) -> Iterator[tuple[str, Path]]:
                 if _readable(inner, place, given):
                     yield inner, place
             elif entry.name.startswith(".") or entry.name == _APPLE:
-                given.skipped[f"{place.relative_to(top).as_posix()}/"] = "a hidden folder"
+                given.skipped[_printable(f"{place.relative_to(top).as_posix()}/")] = (
+                    "a hidden folder"
+                )
             else:
                 (linked if entry.is_symlink() else waiting).append(place)
 
@@ -161,7 +165,7 @@ def _identity(folder: Path) -> tuple[int, int]:
 def _readable(name: str, path: Path, given: Given) -> bool:
     """Whether the path is a file that can be read; else the reason is noted."""
     if wrong := unsafe_name(name):
-        shown = repr(name)[1:-1]
+        shown = _printable(name)
         given.refused[shown] = BadInput(
             "unsafe_name", f"the name of the file {wrong}", hint="rename the file"
         )
@@ -179,6 +183,10 @@ def _readable(name: str, path: Path, given: Given) -> bool:
         given.refused[name] = _unreadable(path, PermissionError(13, "Permission denied"), "file")
         return False
     return True
+
+
+def _printable(name: str) -> str:
+    return name if name.isprintable() else repr(name)[1:-1]
 
 
 def _unreadable(path: Path, error: OSError, kind: str) -> BadInput:

@@ -1,6 +1,7 @@
 """The verb that looks at files before they are ingested.
 
-Owns the forms of its report but HTML (`validate_html`). Keep out: the checks.
+Owns the forms of its report but HTML and JUnit (`validate_html`, `validate_junit`). Keep out: the
+checks.
 """
 
 from __future__ import annotations
@@ -17,12 +18,16 @@ import typer
 from polly_client.cli.context import Json, client
 from polly_client.cli.progress import counter
 from polly_client.cli.render import cell, emit, note, show
-from polly_client.cli.validate_html import write_report
+from polly_client.cli.validate_html import totals, write_report
+from polly_client.cli.validate_junit import write_junit
 
 if TYPE_CHECKING:
     from polly_api.validation import FileFinding
 
 FAILED = 1
+
+SCHEMA_VERSION = 1
+"""Of the JSON; counts up where a field changes its meaning or goes."""
 
 
 def validate(
@@ -32,6 +37,9 @@ def validate(
     strict: Annotated[bool, typer.Option("--strict", help="Warnings fail, too.")] = False,
     html: Annotated[
         Path | None, typer.Option(help="Write a report for people to this file.")
+    ] = None,
+    junit: Annotated[
+        Path | None, typer.Option(help="Write a report for build servers (JUnit XML) to this file.")
     ] = None,
     json: Json = False,
 ) -> None:
@@ -53,12 +61,14 @@ def validate(
     counts = Counter(str(finding.severity) for finding in findings)
     if html is not None:
         write_report(findings, html)
+    if junit is not None:
+        write_junit(findings, junit, strict=strict)
     if json:
         for finding in findings:
-            emit(asdict(finding))
+            emit({"schema_version": SCHEMA_VERSION, **asdict(finding)})
     else:
         _show(findings)
-        note(f"{counts['ok']} datasets, {counts['error']} errors, {counts['warning']} warnings")
+        note(totals(findings))
     if counts["error"] or (strict and counts["warning"]):
         raise typer.Exit(FAILED)
 
@@ -67,7 +77,7 @@ VERBS = (validate,)
 
 
 def _show(findings: Sequence[FileFinding]) -> None:
-    """Datasets that can be read as a table; warnings and errors beneath it, each whole."""
+    """Datasets that can be read as a table; what else was found beneath it, each whole."""
     show(
         ("dataset", "format", "samples x features", "file"),
         [
@@ -76,6 +86,9 @@ def _show(findings: Sequence[FileFinding]) -> None:
             if each.severity == "ok"
         ],
     )
+    for each in findings:
+        if each.severity == "skipped":
+            typer.echo(cell(f"skipped {each.file}: {each.message}"))
     for severity in ("warning", "error"):
         for each in findings:
             if each.severity != severity:

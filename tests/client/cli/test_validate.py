@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from html.parser import HTMLParser
+from xml.etree import ElementTree
 
 import pytest
 from typer.testing import CliRunner
@@ -39,7 +40,7 @@ def test_text(run, folder):
         "  hint: correct the cell",
     ):  # fmt: skip
         assert part in result.stdout
-    assert "2 datasets, 1 errors, 1 warnings" in result.stderr
+    assert "3 files: 2 datasets can be read, 1 error, 1 warning" in result.stderr
     assert "[3/3] warned.gct" in result.stderr
 
 
@@ -53,6 +54,11 @@ def test_json_lines(run, folder):
         ("warned.gct", "warning"),
     ]
     assert found[0]["place"] == "line 4, column 4" and result.exit_code == 1
+    fields = (
+        "schema_version", "file", "dataset_id", "severity", "code", "message", "place", "hint",
+        "format", "samples", "features", "beside",
+    )  # fmt: skip
+    assert all(tuple(each) == fields and each["schema_version"] == 1 for each in found)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +116,42 @@ def test_html(run, folder, tmp_path):
     assert not {tag for tag, _ in page.tags} & {"script", "b", "link", "img", "iframe"}
     assert not any({"src", "href", "onclick"} & attrs.keys() for _, attrs in page.tags)
     assert not re.search(r"https?://|url\(|@import", text)
-    assert "4 files, 2 datasets can be read, 2 errors, 1 warnings" in text
+    assert "4 files: 2 datasets can be read, 2 errors, 1 warning" in text
+
+
+def test_html_hides_by_style(run, folder, tmp_path):
+    (folder / "README.md").write_text("words")
+    run(folder, "--html", tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text()
+    for name, label in (
+        ("error", "errors (1)"),
+        ("skipped", "skipped (1)"),
+        ("ok", "readable (2)"),
+    ):
+        assert f'<input type="checkbox" id="{name}" checked><label for="{name}">{label}<' in text
+        assert f"#{name}:not(:checked) ~ table .{name} {{ display: none }}" in text
+
+
+@pytest.mark.parametrize(("options", "failed"), [((), 1), (("--strict",), 2)])
+def test_junit(run, folder, tmp_path, options, failed):
+    (folder / "README.md").write_text("words")
+    (folder / "bad.gct").write_text(BROKEN_GCT.replace("x", "]]>\x1b"))
+    out = tmp_path / "junit.xml"
+    assert run(folder, "--junit", out, *options).exit_code == 1
+    suite = ElementTree.parse(out).getroot()
+    assert (suite.get("failures"), suite.get("skipped")) == (str(failed), "1")
+    cases = list(suite)
+    assert len(cases) == int(suite.get("tests")) == 3 + failed
+    assert suite.findall("*/failure")[0].get("type") == "not_a_number"
+    (said,) = suite.findall("*/system-out")
+    assert "duplicate_feature_ids" in said.text
+
+
+def test_order_is_stable(run, folder):
+    for number in range(20):
+        (folder / f"n{number}.gct").write_text(gct())
+    one, two = (run(folder, "--json").stdout for _ in range(2))
+    assert one == two
 
 
 def test_python(folder):
