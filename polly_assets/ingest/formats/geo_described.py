@@ -8,12 +8,14 @@ Keep out: reading sidecars and joining them (`sidecars`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+
+import polars as pl
 
 from polly_assets.ingest.formats import geo_common as common
 from polly_assets.ingest.formats.base import ParsedDataset, Source
-from polly_assets.ingest.formats.sidecars import describe, read_sidecars
+from polly_assets.ingest.formats.sidecars import Sidecar, describe, read_sidecars
 from polly_assets.ingest.formats.text import safe_id
 from polly_resources.records import Notice
 
@@ -35,15 +37,8 @@ class Descriptions:
         """
         if not self._sidecars:
             return dataset
-        elsewhere = [*set(samples).difference(dataset.samples["sample_id"])]
-        own = [
-            side
-            if side.samples is None
-            else replace(
-                side, samples=side.samples.filter(~side.samples["sample_id"].is_in(elsewhere))
-            )
-            for side in self._sidecars
-        ]
+        ids = dataset.samples["sample_id"]
+        own = [_shared(side, ids, [*samples]) for side in self._sidecars]
         found = describe(self._source, dataset.samples, dataset.features, own)
         notices = [*dataset.notices, *found.notices]
         changed = [k for k, v in found.metadata.items() if dataset.metadata.get(k, v) != v]
@@ -66,3 +61,17 @@ class Descriptions:
             return dataset.dataset_id
         platform = safe_id(str(dataset.metadata.get("platform_geo_accession") or ""))
         return "_".join(filter(None, (given, platform))) if several else given
+
+
+def _shared(side: Sidecar, own: pl.Series, all_samples: Sequence[str]) -> Sidecar:
+    """The sidecar less the samples of the file's other datasets.
+
+    Where it describes samples of those only, it has nothing to say.
+    """
+    if side.samples is None:
+        return side
+    described = side.samples["sample_id"]
+    mine, known = described.is_in(own.implode()), described.is_in(all_samples)
+    if mine.any():
+        return replace(side, samples=side.samples.filter(mine | ~known))
+    return replace(side, samples=side.samples.filter(mine)) if known.any() else side

@@ -27,7 +27,7 @@ MISSING = ("", "null", "NULL", "Null", "NA", "na", "N/A", "n/a", "#N/A", "NaN", 
 SPREADSHEET_ERRORS = ("#div/0!", "#name?", "#null!", "#num!", "#ref!", "#value!")
 """What a spreadsheet leaves of a value that it could not compute, in lower case."""
 
-_CELL = re.compile(r'(?:"(.*?)"|([^\t]*))\t')
+_CELL = re.compile(r'(?:"(.*?)"|([^\t]*))\t', re.S)
 _LOWER = frozenset(token.lower() for token in MISSING)
 _NOT_SEPARATORS = bytes(byte for byte in range(256) if byte not in b"\t\n")
 _WHOLLY_QUOTED = r'^"(?:[^"]|"")*"$'
