@@ -38,12 +38,18 @@ class Columns:
         self._alleles: list[tuple[Any, ...]] = []
         self._of: list[int] = []
         self._calls: list[Call] = []
-        self._size = self._widest = self._bytes = 0
+        self._repeated = self._cells = self._widest = self._bytes = 0
 
-    def record(self, values: tuple[Any, ...], size: int) -> None:
-        """Begin a record, whose line has `size` characters: its values by `RECORD`."""
+    def record(self, values: tuple[Any, ...], repeated: int, cells: int) -> None:
+        """Begin a record: its values by `RECORD`.
+
+        Args:
+            values: what its rows share.
+            repeated: characters of these, which each row has.
+            cells: characters of its sample columns, which each allele has.
+        """
         self._records.append(values)
-        self._size = size
+        self._repeated, self._cells = repeated, cells
 
     def allele(self, values: tuple[Any, ...], calls: Sequence[Call]) -> None:
         """Add an allele of the record: its values by `ALLELE`, and a call of each sample."""
@@ -51,8 +57,9 @@ class Columns:
             record = self._records[-1]
             self.write()
             self._records.append(record)
-        self._widest = max(self._widest, self._size)
-        self._bytes += self._size
+        alt = len(values[ALLELE.index("alt")] or "")
+        self._widest = max(self._widest, self._repeated + alt)
+        self._bytes += self._repeated + self._cells + alt
         self._of.append(len(self._records) - 1)
         self._alleles.append(values)
         self._calls.extend(calls)

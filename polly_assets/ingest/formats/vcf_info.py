@@ -18,6 +18,7 @@ _KEY = re.compile(r"[A-Za-z_][0-9A-Za-z_.]*|1000G")
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
 _WITH_LENGTH = ("<DEL", "<DUP", "<INV", "<CNV")
 _LONGEST_KEY = 100
+_MANY = 100_000
 _COLUMN = FIXED.index("INFO") + 1
 
 Texts = Mapping[str, str | None]
@@ -44,7 +45,8 @@ class Infos:
             key, equals, value = part.partition("=")
             field = sized.get(key)
             if field is None:
-                field = sized[key] = self._field(key, part, number).sized(alts)
+                field = self._field(key, part, number).sized(alts)
+                sized[key] = field
             if (known := field.known.get(value) if equals else None) is None:
                 known, doubt = field.look(value if equals else None)
                 if doubt is not None:
@@ -94,6 +96,9 @@ class Infos:
             self._tally.note("odd_info_key", message, place)
         message = f"INFO {key} is not defined in the header: its values are text"
         self._tally.note("undefined_key", message, place)
+        if len(self._fields) > _MANY:
+            self._fields = dict(self._header.info)
+            self._sized.clear()
         field = self._fields[key] = Field(key, decoded=self._header.decoded)
         return field
 

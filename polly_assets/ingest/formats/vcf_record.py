@@ -28,6 +28,7 @@ _QUAL = re.compile(
 _POSITION = re.compile(r"[0-9]{1,18}")
 _MAX_REPEATED = 16 * 1024**3
 _MAX_FORMAT = 1024**3
+_MAX_ROWS = 100_000_000
 
 
 class Records:
@@ -72,7 +73,8 @@ class Records:
             self._count, None if ids == "." else ids, chrom, pos, ref, quality, failed, info_json
         )  # fmt: skip
         self._count += 1
-        self.columns.record(shared, len(line))
+        fixed = len(ref) + len(ids) + len(info_json)
+        self.columns.record(shared, fixed, len(line) - len(info_text) - len(alt_text))
         self._add_alleles(info, (pos, ref), alts, self._calls(info, alts, cells[8:], number))
 
     def _add_alleles(
@@ -169,12 +171,12 @@ class Records:
         """A record may not become more than a disk holds: each row repeats INFO and FORMAT."""
         rows = max(1, alts) * max(1, len(cells) - 1)
         named = len(cells[0]) * (len(cells) - 1) if cells else 0
-        if rows * info <= _MAX_REPEATED and named <= _MAX_FORMAT:
+        if rows <= _MAX_ROWS and rows * info <= _MAX_REPEATED and named <= _MAX_FORMAT:
             return
         raise BadInput(
             "record_too_large",
             f"the record has {rows} rows (ALT alleles x samples) that each repeat {info} "
-            f"characters of INFO, expected at most {_MAX_REPEATED} characters in all",
+            f"characters of INFO, expected at most {_MAX_ROWS} rows and {_MAX_REPEATED} characters",
             file=self._file,
             place=f"line {number}",
             hint="split the file by samples, or remove INFO, by `bcftools view` or `annotate -x`",
