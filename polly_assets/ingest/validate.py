@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -38,7 +38,7 @@ class FileFinding:
 
     Each dataset that can be read has one finding `ok`, with its format and shape, and one
     per warning; each that cannot has an error, and so has each file that cannot. `beside` names
-    the files that were read with it, so that every file is somewhere in the findings.
+    the files that belong to it, so that every file is somewhere in the findings.
     """
 
     file: str
@@ -113,13 +113,19 @@ def _examined(files: Mapping[str, Path], group: SourceGroup) -> list[FileFinding
             if isinstance(item, FailedDataset):
                 found.append(_failure(item.error, group.main, item.dataset_id))
             else:
-                found += _of_dataset(item, group.main, tuple(sorted(group.sidecars.values())))
+                found += _of_dataset(item, group.main)
     except PollyError as error:
         found.append(_failure(error, group.main))
-    return found
+    names = {group.main, *group.sidecars.values()}
+    return [
+        replace(each, beside=tuple(sorted(names - {each.file})))
+        if each.severity is not Severity.WARNING
+        else each
+        for each in found
+    ]
 
 
-def _of_dataset(parsed: ParsedDataset, file: str, beside: tuple[str, ...]) -> Iterator[FileFinding]:
+def _of_dataset(parsed: ParsedDataset, file: str) -> Iterator[FileFinding]:
     """The findings of a dataset whose values are read, too, to their end."""
     try:
         for matrix in parsed.matrices:
@@ -141,7 +147,6 @@ def _of_dataset(parsed: ParsedDataset, file: str, beside: tuple[str, ...]) -> It
         format=parsed.format,
         samples=samples,
         features=features,
-        beside=beside,
     )
     for notice in parsed.notices:
         yield FileFinding(
