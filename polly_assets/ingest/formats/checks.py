@@ -14,9 +14,13 @@ from polly_resources.records import Notice
 
 _LISTED = 10
 
+_MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec)"
+_DATE = rf"(?i)^(?:\d{{1,2}}[- ]{_MONTH}|{_MONTH}[- ]\d{{1,2}}|\d{{4}}-\d\d-\d\d(?: 00:00:00)?)$"
+"""What Excel makes of MARCH1, SEPT2 and DEC1 (Ziemann et al., doi:10.1186/s13059-016-1044-7)."""
+
 
 def check_features(features: pl.DataFrame) -> tuple[pl.DataFrame, tuple[Notice, ...]]:
-    """Features with `feature_id` never null, and Notices on empty and repeated ids."""
+    """Features with `feature_id` never null, and Notices on empty, repeated and mangled ids."""
     notices = []
     if empty := features["feature_id"].null_count():
         message = f"{empty} features have no id; theirs is the empty text"
@@ -27,6 +31,12 @@ def check_features(features: pl.DataFrame) -> tuple[pl.DataFrame, tuple[Notice, 
         some = ids.filter(ids.is_duplicated()).unique(maintain_order=True).head(_LISTED)
         message = f"{repeated} features repeat an earlier id, such as {', '.join(some.to_list())}"
         notices.append(Notice("duplicate_feature_ids", message))
+    if dates := ids.filter(ids.str.contains(_DATE)).to_list():
+        message = (
+            f"{len(dates)} features are called like dates, such as {', '.join(dates[:_LISTED])}: "
+            "a spreadsheet made them of gene symbols (MARCHF1, SEPTIN2, ...)"
+        )
+        notices.append(Notice("dates_as_feature_ids", message))
     return features, tuple(notices)
 
 

@@ -1,17 +1,16 @@
 """CSV, TSV and semicolon matrices: ids in the first column, names in the first row.
 
-Owns what the columns mean and which way round the matrix lies. Features are rows unless a
-sidecar says otherwise, its sample ids are in the first column, or
-`orientation.looks_like_samples_as_rows` holds.
-Keep out: the shape of the file (`separated`) and of its numbers (`table`).
+Owns what a separated file shows of its columns before its numbers are read: which are text,
+which has the ids, whether commas are decimal. Keep out: the shape of the file (`separated`), what
+columns mean (`roles`), and the numbers themselves (`table`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-import polars as pl
+import numpy as np
 
 from polly_assets.ingest.formats.base import (
     DenseMatrix,
@@ -20,28 +19,36 @@ from polly_assets.ingest.formats.base import (
     Reader,
     Source,
 )
-from polly_assets.ingest.formats.checks import check_features, check_samples
-from polly_assets.ingest.formats.orientation import (
-    is_annotation,
-    is_text_column,
-    is_whole,
-    looks_like_samples_as_rows,
+from polly_assets.ingest.formats.orientation import has_decimal_commas, is_text_column, is_whole
+from polly_assets.ingest.formats.roles import Columns, plan, split
+from polly_assets.ingest.formats.separated import (
+    Separated,
+    open_separated,
+    present_cells,
+    with_points,
 )
-from polly_assets.ingest.formats.separated import Separated, open_separated, present_cells
-from polly_assets.ingest.formats.sidecars import Sidecar, describe, read_sidecars
-from polly_assets.ingest.formats.table import Layout, Table, is_missing, read_table, unique_names
+from polly_assets.ingest.formats.sidecars import describe, read_sidecars
+from polly_assets.ingest.formats.table import Layout, Values, is_missing, read_table
+from polly_assets.ingest.formats.unsupported import is_other
 from polly_resources.errors import BadInput
 from polly_resources.records import Notice
 
-_TEXT_COLUMNS = 5
-"""A matrix without a sidecar may have this many columns of text, and two per sample."""
+_PERHAPS_SWAPPED = (
+    "long_table",
+    "no_header",
+    "no_numeric_columns",
+    "no_sample_columns",
+    "not_a_number",
+    "sidecar_matches_nothing",
+)
 
-_PERHAPS_SWAPPED = ("no_numeric_columns", "not_a_number", "sidecar_matches_nothing")
+_EXACT = 2**53
+"""Beyond this, not every whole number is a float64."""
 
 _BEGINNING = 64
 """A NUL byte here says that the file is no text; one behind is damage to a text."""
 
-_NOT_DELIMITED = (b"!", b"^", b"#1.", b"\x89HDF", b"{", b"[", b"<")
+_NOT_DELIMITED = (b"!", b"^", b"#1.", b"\x89HDF", b"PAR1", b"{", b"[", b"<")
 
 
 class DelimitedReader(Reader):
@@ -60,6 +67,7 @@ class DelimitedReader(Reader):
         return (
             name.removesuffix(".gz").endswith(self.suffixes)
             and not start.startswith(_NOT_DELIMITED)
+            and not is_other(head)
             and (utf16 or b"\0" not in head[:_BEGINNING])
         )
 
@@ -89,15 +97,6 @@ class TsvReader(DelimitedReader):
     suffixes = (".tab", ".tsv", ".txt")
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """What each column is: `text` describes the rows, the others are numbers."""
-
-    transposed: bool
-    text: tuple[bool, ...]
-    notices: tuple[Notice, ...] = ()
-
-
 def _read_swapped(source: Source, format_name: str, error: BadInput) -> ParsedDataset:
     """The dataset with file and table sidecar exchanged; `error` where that fails too."""
     keys = [key for key in ("csv", "tsv") if key in source.sidecars]
@@ -114,33 +113,97 @@ def _read_swapped(source: Source, format_name: str, error: BadInput) -> ParsedDa
 
 
 def _read(source: Source, format_name: str) -> ParsedDataset:
-    file = open_separated(source.path, source.name)
     sidecars = read_sidecars(source)
-    file = _without_empty_end(file)
-    plan = _plan(file, sidecars, source.name)
-    whole = all(
-        is_whole(cell)
-        for row in file.probe
-        for cell, text in zip(row, plan.text, strict=False)
-        if not text
+    file = _without_empty_end(open_separated(source.path, source.name))
+    text = _text_columns(file)
+    file = _with_points(file, text, source.name)
+    ids, notices = _ids_column(file, text)
+    table = Columns(
+        names=file.header,
+        numbers=tuple(not is_text for is_text in text),
+        ids=ids,
+        first_ids=[row[ids].strip() for row in file.probe if ids < len(row)],
+        row_ids=lambda: file.column(ids),
+        rows=file.rows,
+        place=f"line {file.first_line}",
     )
-    layout = Layout(
-        file.header, plan.text, file.first_line, file.separator, file.quoted, integers=whole
+    planned = plan(table, sidecars, source.name)
+    rows = read_table(file.data, file.start, _layout(file, planned.values), source.name)
+    samples, features, more = split(
+        table,
+        planned,
+        rows.text.select(f"c{i}" for i in planned.others()),
+        (
+            lambda column: f"line {file.first_line - 1}, column {column + 1}",
+            lambda row: f"line {file.first_line + row}, column {ids + 1}",
+        ),
+        source.name,
     )
-    table = read_table(file.data, file.start, layout, source.name)
-    samples, features, more = _tables(file, plan, table, source.name)
     described = describe(source, samples, features, sidecars)
     comments = {"comments": list(file.comments)} if file.comments else {}
+    rounded = _rounded(file, planned.values, rows.values)
     return ParsedDataset(
         dataset_id=described.dataset_id,
         format=format_name,
         metadata=comments | dict(described.metadata),
         samples=described.samples,
         features=described.features,
-        matrices=(DenseMatrix(table.values.T if plan.transposed else table.values),),
+        matrices=(DenseMatrix(rows.values.T if planned.transposed else rows.values),),
         data_type=described.data_type,
-        notices=(*file.notices, *plan.notices, *more, *described.notices),
+        notices=(
+            *file.notices,
+            *notices,
+            *planned.notices,
+            *more,
+            *rounded,
+            *described.notices,
+        ),
     )
+
+
+def _layout(file: Separated, values: tuple[bool, ...]) -> Layout:
+    text = tuple(not value for value in values)
+    return Layout(
+        file.header,
+        text,
+        file.first_line,
+        file.separator,
+        file.quoted,
+        integers=_whole(file, values),
+    )
+
+
+def _whole(file: Separated, values: tuple[bool, ...]) -> bool:
+    """Whether the first numbers are whole; then all may be."""
+    return all(
+        is_whole(cell)
+        for row in file.probe
+        for cell, value in zip(row, values, strict=False)
+        if value
+    )
+
+
+def _rounded(file: Separated, marks: tuple[bool, ...], values: Values) -> tuple[Notice, ...]:
+    """A Notice where whole numbers had to become floats that cannot hold them."""
+    if values.dtype == np.int64 or not values.size or not _whole(file, marks):
+        return ()
+    with np.errstate(invalid="ignore"):
+        largest = max(abs(np.nanmax(values, initial=0)), abs(np.nanmin(values, initial=0)))
+    if not _EXACT <= largest < np.inf:
+        return ()
+    message = (
+        f"whole numbers up to {largest:.6g} are stored as float64, which may round those "
+        "from 2^53 on, because others are missing, fractions, or too large for int64"
+    )
+    return (Notice("integers_rounded", message),)
+
+
+def _with_points(file: Separated, text: Sequence[bool], name: str) -> Separated:
+    """The file with decimal points, where its first numbers have decimal commas."""
+    numbers = {i for i, is_text in enumerate(text) if not is_text}
+    if has_decimal_commas(cell for row in file.probe for i, cell in enumerate(row) if i in numbers):
+        return with_points(file, numbers, name)
+    return file
 
 
 def _without_empty_end(file: Separated) -> Separated:
@@ -151,92 +214,41 @@ def _without_empty_end(file: Separated) -> Separated:
     return replace(file, header=header)
 
 
-def _plan(file: Separated, sidecars: Sequence[Sidecar], name: str) -> _Plan:
-    text = _text_columns(file)
-    numbers = text.count(False)
-    described = {sample for sidecar in sidecars for sample in sidecar.sample_ids()}
-    if not numbers or (not described and text.count(True) > _TEXT_COLUMNS + 2 * numbers):
-        raise _no_matrix(file, numbers, name)
-    transposed, notices = _orientation(file, sidecars, described)
-    if transposed:
-        return _Plan(True, tuple(text), notices)
-    named = [i for i, column in enumerate(file.header) if i and column in described]
-    kept = []
-    for i, column in enumerate(file.header):
-        if text[i] or i in named:
-            text[i] = text[i] and i not in named
-        elif is_annotation(column) or (named and i < named[0]):
-            text[i] = True
-            kept.append(column)
-    if kept:
-        message = f"number columns that describe features: {', '.join(kept)}"
-        notices = (*notices, Notice("columns_as_feature_metadata", message))
-    return _Plan(False, tuple(text), notices)
-
-
 def _text_columns(file: Separated) -> list[bool]:
-    """Whether each column is text; the first, which holds the ids, always is."""
-    columns = [[row[i] for row in file.probe if i < len(row)] for i in range(len(file.header))]
+    """Whether each column is text; the first, where ids are sought, always is."""
+    columns = _probe_columns(file)
     unknown = [i for i, cells in enumerate(columns) if i and all(map(is_missing, cells))]
     if unknown:
         for i, cells in zip(unknown, present_cells(file, unknown), strict=True):
             columns[i] = cells
-    return [i == 0 or is_text_column(cells) for i, cells in enumerate(columns)]
+    return [
+        i == 0 or is_text_column(cells) or not (cells or file.header[i].strip())
+        for i, cells in enumerate(columns)
+    ]
 
 
-def _no_matrix(file: Separated, numbers: int, name: str) -> BadInput:
-    return BadInput(
-        "no_numeric_columns",
-        f"{numbers} of the {len(file.header) - 1} columns after the first hold numbers: this is "
-        "a table of text, expected a matrix",
-        file=name,
-        place=f"line {file.first_line}",
-        hint="a sidecar is named after its matrix, as counts.csv and counts_metadata.csv; "
-        "numbers need decimal points",
-    )
+def _ids_column(file: Separated, text: Sequence[bool]) -> tuple[int, tuple[Notice, ...]]:
+    """The column of the row ids: the first that is not empty.
+
+    Where that has row numbers and no name, as a table with an index of its own is written, it is
+    the next one, if that names each row.
+    """
+    columns = _probe_columns(file)
+    unnamed = [name.strip().lower() in ("", "unnamed: 0") for name in file.header]
+    first = 0
+    while first + 1 < len(columns) and unnamed[first] and not "".join(columns[first]).strip():
+        first += 1
+    after = first + 1
+    if after >= len(columns) or not (unnamed[first] and text[after]) or unnamed[after]:
+        return first, ()
+    numbers = [cell.strip() for cell in columns[first]]
+    counted = [[str(i + begin) for i in range(len(numbers))] for begin in (0, 1)]
+    names = [cell.strip() for cell in columns[after]]
+    if numbers not in counted or len(set(names)) < len(numbers) or any(map(is_missing, names)):
+        return first, ()
+    message = f"column {first + 1} counts the rows; they are called by {file.header[after]!r}"
+    return after, (Notice("row_numbers", message),)
 
 
-def _orientation(
-    file: Separated, sidecars: Sequence[Sidecar], described: set[str]
-) -> tuple[bool, tuple[Notice, ...]]:
-    """Whether samples are rows; a Notice where that was guessed."""
-    for sidecar in sidecars:
-        if sidecar.orientation:
-            return sidecar.orientation == "samples_as_rows", ()
-    rows = [row[0].strip() for row in file.probe]
-    if described:
-        return len(described & _row_ids(file)) > len(described & set(file.header[1:])), ()
-    count = file.body().rstrip().count("\n") + 1
-    if not looks_like_samples_as_rows(file.header[1:], rows, count):
-        return False, ()
-    message = (
-        f"{len(file.header) - 1} columns named like genes and {count} rows named like samples "
-        "were read as samples in rows"
-    )
-    return True, (Notice("orientation_guessed", message),)
-
-
-def _row_ids(file: Separated) -> set[str]:
-    lines = file.body().split("\n")
-    return {line.split(file.separator, 1)[0].strip(' "') for line in lines}
-
-
-def _tables(
-    file: Separated, plan: _Plan, table: Table, name: str
-) -> tuple[pl.DataFrame, pl.DataFrame, tuple[Notice, ...]]:
-    """Samples, features and Notices; the ids of both are checked."""
-    key = "sample_id" if plan.transposed else "feature_id"
-    described = [column for column, text in zip(file.header, plan.text, strict=True) if text]
-    names = [key, *unique_names(described[1:], key)]
-    rows = table.text.rename(dict(zip(table.text.columns, names, strict=True)))
-    places = [i for i, text in enumerate(plan.text) if not text]
-    columns = [file.header[i] for i in places]
-    if plan.transposed:
-        found, notices = check_features(pl.DataFrame({"feature_id": columns}))
-        lines = [f"line {file.first_line + i}, column 1" for i in range(rows.height)]
-        check_samples(rows[key].fill_null("").to_list(), lines, name)
-        return rows, found, notices
-    found, notices = check_features(rows)
-    line = file.first_line - 1
-    check_samples(columns, [f"line {line}, column {i + 1}" for i in places], name)
-    return pl.DataFrame({"sample_id": columns}), found, notices
+def _probe_columns(file: Separated) -> list[list[str]]:
+    return [[row[i] for row in file.probe if i < len(row)] for i in range(len(file.header))]

@@ -13,23 +13,32 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from polly_assets.ingest.formats.cbio_names import STUDY, beside_study, find_studies
+from polly_assets.ingest.formats.description_names import (
+    PLAIN_DESCRIPTIONS,
+    PLAIN_MATRICES,
+    describes_surely,
+    sidecar_key,
+)
+from polly_assets.ingest.formats.description_names import marked as describes
 from polly_assets.ingest.formats.geo_files import accession_of, geo_members
 from polly_assets.ingest.formats.tenx_names import member, shorter
 from polly_assets.ingest.formats.text import base_name
 from polly_assets.ingest.formats.triples import DESCRIBES_PLAIN, Place, Triples, find_triples
 
 _GEO = re.compile(r"(_series_matrix|_family)\.txt$")
-_MARKED = re.compile(r"(?P<base>.+)[_.](?P<mark>metadata|samples)\.(?P<key>csv|tsv)$")
 _CLINICAL = re.compile(r"(?P<base>.+)[_.](?P<mark>annot|annotation|clinical)\.(?P<key>csv|tsv)$")
 _NEVER_DATA = re.compile(r"thumbs\.db$|manifest\.csv(\.gz)?$|readme|license|.*\.md$")
 _SIDECAR_ONLY = ("json", "cls")
 _VARIANTS = ("maf", "vcf")
-_MATRIX_ORDER = ("mtx", "h5", "hdf5", "gct", "gctx", "maf", "vcf", "txt", "tab", "tsv", "csv")
+_PLAIN_ENDINGS = ("gct", "parquet", "pq", "txt", "tab", "tsv", "csv")
+_ZARR = re.compile(r"(?P<store>.+\.zarr)/.+", re.IGNORECASE)
+_MATRIX_ORDER = ("mtx", "h5", "hdf5", "gct", "gctx", "maf", "vcf", "parquet", "pq",
+                 "txt", "tab", "tsv", "csv")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class SourceGroup:
-    """A main file and its sidecars by key: `json`, `csv`, `tsv`, `cls`.
+    """A main file and its sidecars by key: `json`, `csv`, `tsv`, `cls`, `features.csv`, ...
 
     Those of a MatrixMarket matrix may also be its `barcodes` and `features`.
     """
@@ -43,12 +52,14 @@ def group_sources(names: Sequence[str]) -> list[SourceGroup]:
 
     Files belong together when folder and base name agree (without case and `.gz`). JSON
     describes every main file of its base; `.cls` and a CSV or TSV named `x_metadata`,
-    `x.metadata`, `x_samples` or `x.samples` describe the matrices `x`, and `x_annot`,
-    `x_annotation` or `x_clinical` the variants `x` (MAF, VCF). Of unmarked matrices
-    of one base, GCT and GCTX come before TXT, TSV and CSV, and a CSV or TSV behind another is its
-    sidecar. What describes nothing is a group of its own, and fails when it is read.
+    `x.samples`, `x_features` and the like (`description_names`) describe the matrices `x`, and
+    `x_annot`, `x_annotation` or `x_clinical` the variants `x` (MAF, VCF). Tables called
+    `metadata`, `samples`, ... alone describe the matrices of their folder that are called
+    `counts`, `expression`, ... alone. Of unmarked matrices of one base, GCT, GCTX and Parquet
+    come before TXT, TSV and CSV, and a CSV or TSV behind another is its sidecar. What describes
+    nothing is a group of its own, and fails when it is read.
     Hidden files and folders, `Thumbs.db`, `manifest.csv`, READMEs, licences and Markdown are
-    left out.
+    left out, and so are all files of a Zarr store but one, which tells that it is not read.
 
     A MatrixMarket matrix and 10x HDF5 come before all others. The former has its barcodes and
     features beside it (see `find_triples`); its base is its prefix. The one without prefix of a
@@ -56,7 +67,7 @@ def group_sources(names: Sequence[str]) -> list[SourceGroup]:
     What belongs to a GEO series is told by `geo_members`. A folder with `meta_study.txt` is one
     cBioPortal study, which all its files belong to (see `find_studies`).
     """
-    kept = [name for name in sorted(set(names)) if _may_be_data(name)]
+    kept = _once_per_store([name for name in sorted(set(names)) if _may_be_data(name)])
     studies = find_studies(kept)
     in_studies = {*studies, *(name for each in studies.values() for name in each.values())}
     kept = [name for name in kept if name not in in_studies]
@@ -93,6 +104,19 @@ def _may_be_data(name: str) -> bool:
     return not hidden and not _NEVER_DATA.match(name.rpartition("/")[2].lower())
 
 
+def _once_per_store(names: Sequence[str]) -> list[str]:
+    """The names, of each Zarr store the first only."""
+    stores: set[str] = set()
+    kept = []
+    for name in names:
+        found = _ZARR.fullmatch(name)
+        if found is None or found["store"] not in stores:
+            kept.append(name)
+        if found:
+            stores.add(found["store"])
+    return kept
+
+
 def _place(name: str) -> Place:
     return name.rpartition("/")[0], base_name(name).lower()
 
@@ -105,16 +129,34 @@ def _placed(
     marked: dict[Place, list[str]] = defaultdict(list)
     also = triples.also()
     variants = {_place(name) for name in names if _ending(name) in _VARIANTS}
+    plain_ones = _plain_matrices(names)
     for name in names:
         folder, _, last = name.rpartition("/")
-        found = _MARKED.fullmatch(plain(last))
+        described = describes(plain(last))
+        base = described.base if described else ""
         clinical = _CLINICAL.fullmatch(plain(last))
         if clinical and (folder, clinical["base"]) in variants:
-            found = clinical
-        place = (folder, found["base"] if found else base_name(last).lower())
-        target = marked if found else by_base
+            base = clinical["base"]
+        place = (folder, base or base_name(last).lower())
+        stem, _, ending = plain(last).rpartition(".")
+        if place not in also and stem in PLAIN_DESCRIPTIONS and ending in ("csv", "tsv"):
+            for owner in plain_ones.get(folder, ()):
+                marked[owner].append(name)
+            if folder in plain_ones:
+                continue
+        target = marked if base else by_base
         target[triples.places.get(name) or also.get(place, place)].append(name)
     return by_base, marked
+
+
+def _plain_matrices(names: Sequence[str]) -> dict[str, list[Place]]:
+    """By folder the places of its matrices that are called `counts`, `expression`, ..."""
+    found: dict[str, list[Place]] = defaultdict(list)
+    for name in names:
+        place = _place(name)
+        if place[1] in PLAIN_MATRICES and _ending(name) in _PLAIN_ENDINGS:
+            found[place[0]] += [place] if place not in found[place[0]] else []
+    return found
 
 
 def beginnings_of(name: str) -> set[str]:
@@ -139,9 +181,13 @@ def _beginnings(name: str, last: str) -> set[str]:
     if accession is not None:
         return {last[: len(accession)]}
     base = base_name(name)
-    marked = _MARKED.fullmatch(plain(last)) or _CLINICAL.fullmatch(plain(last))
-    base = base[: -len(marked["mark"]) - 1] if marked else base
-    return {""} if base.lower() in DESCRIBES_PLAIN else {base}
+    if base.lower() in (*DESCRIBES_PLAIN, *PLAIN_DESCRIPTIONS):
+        return {""}
+    if base.lower() in PLAIN_MATRICES:
+        return {base, *PLAIN_DESCRIPTIONS}
+    described, clinical = describes(plain(last)), _CLINICAL.fullmatch(plain(last))
+    mark = described.mark if described else clinical["mark"] if clinical else ""
+    return {base[: -len(mark) - 1] if mark else base}
 
 
 def _pair(files: Sequence[str], marked: Sequence[str]) -> list[SourceGroup]:
@@ -153,7 +199,7 @@ def _pair(files: Sequence[str], marked: Sequence[str]) -> list[SourceGroup]:
     mains = [name for name in files if _ending(name) not in _SIDECAR_ONLY and name not in matrices]
     alone = []
     for name in marked:
-        if described.setdefault(_ending(name), name) != name:
+        if described.setdefault(sidecar_key(plain(name.rpartition("/")[2])), name) != name:
             alone.append(name)
     for position, name in enumerate(matrices):
         key = _ending(name)
@@ -168,9 +214,11 @@ def _pair(files: Sequence[str], marked: Sequence[str]) -> list[SourceGroup]:
             useful = mains if key == "json" else matrices
             if not useful or owner.setdefault(key, name) != name:
                 alone.append(name)
-    groups = [
-        SourceGroup(main, shared | described if main in matrices else shared) for main in mains
-    ]
+    of_samples = {key: name for key, name in described.items() if "." not in key}
+    groups = []
+    for main in mains:
+        tables = of_samples if _ending(main) in _VARIANTS else described
+        groups.append(SourceGroup(main, shared | tables if main in matrices else shared))
     return [*groups, *(SourceGroup(name) for name in alone)]
 
 
@@ -189,5 +237,4 @@ def _is_matrix(name: str) -> bool:
 
 def describes_only(lower: str) -> bool:
     """Whether a file of this plain name can only describe another."""
-    found = _MARKED.fullmatch(lower.rpartition("/")[2])
-    return _ending(lower) in _SIDECAR_ONLY or bool(found and found["mark"] == "metadata")
+    return _ending(lower) in _SIDECAR_ONLY or describes_surely(lower.rpartition("/")[2])

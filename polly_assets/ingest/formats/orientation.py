@@ -7,7 +7,7 @@ Add an annotation column's name to `ANNOTATIONS`. Keep out: reading files.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from polly_assets.ingest.formats.table import is_missing
 
@@ -18,12 +18,32 @@ entrezgene_id entrezid gc_content gene gene_biotype gene_description gene_id gen
 gene_name gene_short_name gene_symbol gene_title gene_type gene_version geneid genename
 genesymbol hgnc_id hgnc_symbol hugo_symbol length percentage_gene_gc_content probe_id refseq
 start start_position strand symbol transcript_id transcript_length tss_id
+adj_p_val adj_p_value adjusted_p_value adj_pvalue aveexpr avg_log2fc basemean eff_length fdr
+fold_change foldchange lfcse log2_fold_change log2fc log2foldchange logcpm logfc p_adj p_val
+p_val_adj p_value padj pct_1 pct_2 pval pvalue q_value qval qvalue
 """
 
 ANNOTATIONS = frozenset(_ANNOTATION_WORDS.split())
 """Names (lower case, `_` for space, dot and hyphen) of columns that describe features."""
 
+_SAMPLE_COLUMNS = frozenset(
+    [
+        "barcode",
+        "cell",
+        "cell_id",
+        "cell_line",
+        "gsm",
+        "patient",
+        "patient_id",
+        "sample",
+        "sample_id",
+        "sample_name",
+    ]
+)
+
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?inf(inity)?", re.IGNORECASE)
+_COMMAS = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?|[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?")
 _WHOLE = re.compile(r"[+-]?\d+")
 _ENSEMBL = re.compile(r"ENS[A-Z]*[GT]\d{6,}(\.\d+)?")
 _SYMBOL = re.compile(r"[A-Za-z][A-Za-z0-9]*([-.][A-Za-z0-9]+)*")
@@ -45,10 +65,45 @@ def is_whole(cell: str) -> bool:
 def is_text_column(cells: Sequence[str]) -> bool:
     """Whether more than half of a column's cells that are not missing are not numbers.
 
-    Less than that is a number column with a mistake, which must be reported.
+    Less than that is a number column with a mistake, which must be reported; and so is one
+    whose numbers are written with commas.
     """
     present = [cell for cell in cells if not is_missing(cell)]
-    return sum(map(is_number, present)) * 2 < len(present)
+    numbers = sum(
+        is_number(cell) or _COMMAS.fullmatch(cell.strip()) is not None for cell in present
+    )
+    return numbers * 2 < len(present)
+
+
+def has_decimal_commas(cells: Iterable[str]) -> bool:
+    """Whether numbers have decimal commas, beyond doubt.
+
+    One at least can be nothing else (`0,5`, `1,25`), and none has a point or more commas.
+    """
+    found = False
+    for cell in map(str.strip, cells):
+        if "." in cell and (is_number(cell) or _THOUSANDS.fullmatch(cell)):
+            return False
+        if _COMMAS.fullmatch(cell):
+            if cell.count(",") > 1:
+                return False
+            found = found or not _THOUSANDS.fullmatch(cell)
+    return found
+
+
+def is_plain_id(name: str) -> bool:
+    """Whether a name of a column is a number, which few samples are called by."""
+    return is_number(name)
+
+
+def shape_of(name: str) -> str:
+    """A name with each run of digits made one `0`: names of one kind often have one shape."""
+    return re.sub(r"\d+", "0", name.strip())
+
+
+def is_sample_column(name: str) -> bool:
+    """Whether a column of this name tells the sample of each row."""
+    return re.sub(r"[ .\-]+", "_", name.strip()).lower() in _SAMPLE_COLUMNS
 
 
 def is_annotation(name: str) -> bool:

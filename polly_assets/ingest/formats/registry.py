@@ -15,6 +15,7 @@ from polly_assets.ingest.formats.apart import Apart
 from polly_assets.ingest.formats.base import Reader
 from polly_assets.ingest.formats.geo_files import is_table
 from polly_assets.ingest.formats.grouping import describes_only, plain
+from polly_assets.ingest.formats.unsupported import unsupported
 from polly_resources.errors import BadInput
 
 
@@ -56,6 +57,7 @@ READERS: tuple[ReaderRow, ...] = (
     ReaderRow("geo_soft", f"{_HERE}.geo_soft:SoftFamilyReader", (".soft", "_family.txt")),
     ReaderRow("h5ad", f"{_HERE}.h5ad:H5adReader", (".h5ad",), apart=True),
     ReaderRow("maf", f"{_HERE}.maf:MafReader", (".maf", ".tsv", ".txt")),
+    ReaderRow("parquet", f"{_HERE}.parquet:ParquetReader", (".parquet", ".pq"), apart=True),
     ReaderRow("tenx_h5", f"{_HERE}.tenx_h5:TenxH5Reader", (".h5", ".hdf5"), apart=True),
     ReaderRow(
         "tenx_mtx",
@@ -71,7 +73,7 @@ def reader_for(name: str, head: bytes) -> Reader:
     """The reader of a file, by its name and first bytes (see `text.head`).
 
     Formats whose ending fits are asked first, then all others. Raises BadInput
-    `sidecar_without_data`, `table_without_family` or `unknown_format`.
+    `sidecar_without_data`, `table_without_family`, `unsupported_format` or `unknown_format`.
     """
     lower = plain(name)
     if is_table(lower):
@@ -93,6 +95,8 @@ def reader_for(name: str, head: bytes) -> Reader:
         reader = row.load()
         if reader.sniff(lower, head):
             return reader
+    if error := unsupported(lower, head, name):
+        raise error
     known = ", ".join(f"{row.name} ({' '.join(row.suffixes)})" for row in READERS)
     raise BadInput(
         "unknown_format",

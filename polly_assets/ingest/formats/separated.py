@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -19,9 +21,15 @@ from polly_resources.errors import BadInput
 from polly_resources.records import Notice
 
 SEPARATORS = (",", "\t", ";")
+
+RARE_SEPARATORS = ("|", " ")
+"""Taken where none of the others separates anything; R writes spaces unless told otherwise."""
+
 _PROBE_ROWS = 100
+_SEARCHED_ROWS = 20_000
 _PROBE_LINES = 6
 _PROBE_BYTES = 1 << 16
+_TOLD = re.compile(r"sep=(.)[,;\t]*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,22 +54,42 @@ class Separated:
         """All below the header."""
         return self.data[self.start :].decode()
 
+    def rows(self) -> int:
+        """Lines below the header, up to the last that is not empty."""
+        return self.data.rstrip().count(b"\n", self.start) + 1
+
+    def column(self, place: int) -> list[str]:
+        """The cells of a column, from all rows that have it."""
+        return [row[place].strip() for row in self.cells(place + 1) if place < len(row)]
+
+    def cells(self, columns: int) -> Iterator[list[str]]:
+        """Each row's cells, the first `columns` at least; blank lines are rows, too."""
+        if not self.quoted:
+            for line in self.body().split("\n"):
+                yield line.split(self.separator, columns)
+            return
+        with suppress(csv.Error):  # reading the values tells of it, with its place
+            yield from csv.reader(io.StringIO(self.body(), newline=""), delimiter=self.separator)
+
 
 def open_separated(path: Path, name: str) -> Separated:
     """Find separator, comments and header of a CSV, TSV or semicolon file.
 
     Leading lines that start with `#` are comments, but for the last of them where it alone
     is as wide as the row after it: then it is the header. A header one cell narrower than
-    the rows (as R writes it) gets an empty first cell. Raises BadInput `no_rows`.
+    the rows (as R writes it) gets an empty first cell. A first line `sep=;`, as Excel reads it,
+    names the separator. Raises BadInput `no_rows`.
     """
     data, notices = utf8_lines(read_bytes(path, name), name)
     quoted = b'"' in data
     lines = _beginning(data).split("\n")
-    skipped = next((i for i, s in enumerate(lines) if s.strip() and not s.startswith("#")), None)
+    told = _TOLD.fullmatch(lines[0])
+    rest = (i for i, s in enumerate(lines) if i >= bool(told) and s.strip() and s[0] != "#")
+    skipped = next(rest, None)
     if skipped is None:
         raise _no_rows(name)
-    comments = [line for line in lines[:skipped] if line.strip()]
-    separator = _separator("\n".join(lines[skipped:]))
+    comments = [line for line in lines[bool(told) : skipped] if line.strip()]
+    separator = told[1] if told else _separator("\n".join(lines[skipped:]))
     if _is_header(comments, lines[skipped], separator):
         skipped = lines.index(comments.pop())
     start = _after(data, 0, skipped)
@@ -86,14 +114,48 @@ def open_separated(path: Path, name: str) -> Separated:
 
 
 def present_cells(file: Separated, columns: Sequence[int]) -> list[list[str]]:
-    """The first cells of each column that are not missing, from anywhere in the body."""
-    found: list[list[str]] = [[] for _ in columns]
-    reader = csv.reader(io.StringIO(file.body(), newline=""), delimiter=file.separator)
-    for row in reader:
-        for cells, column in zip(found, columns, strict=True):
-            if column < len(row) and len(cells) < _PROBE_ROWS and not is_missing(row[column]):
-                cells.append(row[column])
-    return found
+    """Some cells of each column that are not missing, from the first `_SEARCHED_ROWS` rows."""
+    found: dict[int, list[str]] = {column: [] for column in columns}
+    open_ones = set(columns)
+    for row in islice(file.cells(max(columns) + 1), _SEARCHED_ROWS):
+        for column in open_ones:
+            if column < len(row) and not is_missing(row[column]):
+                found[column].append(row[column])
+        open_ones = {column for column in open_ones if len(found[column]) < _PROBE_ROWS}
+        if not open_ones:
+            break
+    return list(found.values())
+
+
+def with_points(file: Separated, columns: Collection[int], name: str) -> Separated:
+    """The file with decimal points for the decimal commas of these columns.
+
+    Lines stay where they are. Raises BadInput `bad_quotes`.
+    """
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, delimiter=file.separator, lineterminator="\n")
+    try:
+        for row in csv.reader(io.StringIO(file.body(), newline=""), delimiter=file.separator):
+            writer.writerow(_pointed(row, columns))
+    except csv.Error as error:
+        raise BadInput(
+            "bad_quotes",
+            f"quoted text does not end, or a cell is endless ({error})",
+            file=name,
+            hint='a quote inside a quoted cell is written twice ("")',
+        ) from error
+    message = f"{name} has decimal commas, read as points"
+    return replace(
+        file,
+        probe=tuple(tuple(_pointed(row, columns)) for row in file.probe),
+        data=file.data[: file.start] + out.getvalue().encode(),
+        quoted=True,
+        notices=(*file.notices, Notice("decimal_commas", message)),
+    )
+
+
+def _pointed(row: Sequence[str], columns: Collection[int]) -> list[str]:
+    return [cell.replace(",", ".") if i in columns else cell for i, cell in enumerate(row)]
 
 
 def read_rows(
@@ -146,17 +208,27 @@ def _after(data: bytes, start: int, lines: int) -> int:
 
 
 def _separator(text: str) -> str:
-    """The separator that gives the most rows of one width, then the widest rows."""
-    best, best_score = ",", (-1.0, 0)
-    for separator in SEPARATORS:
-        widths = [len(row) for row in _records(text, separator, 20)]
-        if not widths:
-            continue
-        width = max(set(widths[1:] or widths), key=widths.count)
-        score = (widths.count(width) / len(widths) if width > 1 else 0.0, width)
-        if score > best_score:
-            best, best_score = separator, score
-    return best
+    """The separator that gives the most rows of one width, then the widest rows.
+
+    The first row may be one cell narrower, and never is one cell alone. Only where none of
+    `SEPARATORS` separates anything, the rare ones are tried.
+    """
+    for separators in (SEPARATORS, RARE_SEPARATORS):
+        scores = {separator: _score(text, separator) for separator in separators}
+        best = max(scores, key=scores.__getitem__)  # the first of equals
+        if scores[best] > (0.0, 0):
+            return best
+    return SEPARATORS[0]
+
+
+def _score(text: str, separator: str) -> tuple[float, int]:
+    widths = [len(row) for row in _records(text, separator, 20)]
+    if not widths:
+        return 0.0, 0
+    width = max(set(widths[1:] or widths), key=widths.count)
+    if width < 2:
+        return 0.0, 0
+    return (widths.count(width) + (1 < widths[0] == width - 1)) / len(widths), width
 
 
 def _records(text: str, separator: str, limit: int) -> list[list[str]]:

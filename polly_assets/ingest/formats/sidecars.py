@@ -17,6 +17,7 @@ import polars as pl
 
 from polly_assets.ingest.formats.base import Source
 from polly_assets.ingest.formats.classes import read_classes
+from polly_assets.ingest.formats.matching import respelled
 from polly_assets.ingest.formats.separated import read_rows
 from polly_assets.ingest.formats.table import unique_names
 from polly_assets.ingest.formats.text import dataset_id_from_name, decode, read_bytes, safe_id
@@ -105,6 +106,7 @@ def _join(
     own: pl.DataFrame, other: pl.DataFrame, kind: str, file: str
 ) -> tuple[pl.DataFrame, list[Notice]]:
     key = f"{kind}_id"
+    other, notices = _rekeyed(own[key], other, kind, file)
     mine, theirs = own[key], other[key]
     without = mine.filter(~mine.is_in(theirs.implode()))
     surplus = theirs.filter(~theirs.is_in(mine.implode()))
@@ -119,7 +121,6 @@ def _join(
     names = unique_names([*own.columns, *other.columns[1:]])
     other = other.rename(dict(zip(other.columns[1:], names[own.width :], strict=True)))
     joined = own.join(other, on=key, how="left", maintain_order="left")
-    notices = []
     if len(without) and kind == "sample":
         text = f"{len(without)} samples are not described in {file}: {_some(without)}"
         notices.append(Notice("samples_without_metadata", text))
@@ -127,6 +128,34 @@ def _join(
         text = f"{len(surplus)} {kind}s of {file} are not in the matrix: {_some(surplus)}"
         notices.append(Notice(f"metadata_without_{kind}s", text))
     return joined, notices
+
+
+def _rekeyed(
+    mine: pl.Series, other: pl.DataFrame, kind: str, file: str
+) -> tuple[pl.DataFrame, list[Notice]]:
+    """A sidecar's table with its ids spelled as the matrix spells them, and a Notice of that.
+
+    Where none of its ids is known even so, its first column that has them all is taken for the
+    ids.
+    """
+    theirs = other.to_series(0)
+    again = respelled(mine.to_list(), theirs.to_list())
+    if again:
+        shown = ", ".join(f"{old} as {new}" for old, new in list(again.items())[:3])
+        text = f"{len(again)} {kind} ids of {file} are spelled otherwise in the matrix: {shown}"
+        spelled = theirs.replace(list(again), list(again.values()))
+        return other.with_columns(spelled), [Notice("ids_respelled", text)]
+    if theirs.is_in(mine.implode()).any() or not len(mine):
+        return other, []
+    for column in other.get_columns()[1:]:
+        ids = column.cast(pl.String)
+        if ids.null_count() or ids.n_unique() < len(ids) or not mine.is_in(ids.implode()).all():
+            continue
+        kept = {theirs.name: ids, **{c.name: c for c in other.get_columns()[1:]}}
+        kept[unique_names([*kept, theirs.name])[-1]] = theirs
+        text = f"the {kind} ids of {file} were found in its column {column.name!r}"
+        return pl.DataFrame(kept), [Notice("ids_in_other_column", text)]
+    return other, []
 
 
 def _some(ids: pl.Series, limit: int = _LISTED) -> str:
@@ -153,20 +182,32 @@ def _read_cls(path: Path) -> Sidecar:
     return Sidecar(path.name, classes=classes, notices=(*notices, *more))
 
 
-def _read_csv(path: Path) -> Sidecar:
+def _read_samples(path: Path) -> Sidecar:
+    frame, notices = _read_table(path, "sample", _ROW_ID_COLUMNS)
+    return Sidecar(path.name, samples=frame, notices=notices)
+
+
+def _read_features(path: Path) -> Sidecar:
+    frame, notices = _read_table(path, "feature", ("feature_id",))
+    return Sidecar(path.name, features=frame, notices=notices)
+
+
+def _read_table(
+    path: Path, kind: str, id_names: Sequence[str]
+) -> tuple[pl.DataFrame, tuple[Notice, ...]]:
+    """A table of samples or features, its ids first."""
     header, rows, notices = read_rows(path, path.name)
     lower = [name.strip().lower() for name in header]
-    key = next((lower.index(name) for name in _ROW_ID_COLUMNS if name in lower), 0)
+    key = next((lower.index(name) for name in id_names if name in lower), 0)
     ids = [cells[key].strip() for _, cells in rows]
-    _check_ids(ids, [f"line {line}, column {key + 1}" for line, _ in rows], "sample", path.name)
+    _check_ids(ids, [f"line {line}, column {key + 1}" for line, _ in rows], kind, path.name)
     others = [i for i in range(len(header)) if i != key]
-    names = unique_names([header[i] for i in others], "sample_id")
+    names = unique_names([header[i] for i in others], f"{kind}_id")
     columns = {
         name: pl.Series([cells[i] or None for _, cells in rows], dtype=pl.String)
         for name, i in zip(names, others, strict=True)
     }
-    frame = pl.DataFrame({"sample_id": pl.Series(ids, dtype=pl.String), **columns})
-    return Sidecar(path.name, samples=frame, notices=notices)
+    return pl.DataFrame({f"{kind}_id": pl.Series(ids, dtype=pl.String), **columns}), notices
 
 
 def _check_ids(ids: Sequence[str], places: Sequence[str], kind: str, file: str) -> None:
@@ -233,6 +274,13 @@ def _json_object(text: str, file: str) -> dict[str, Any]:
 
     try:
         content = json.loads(text, object_pairs_hook=once, parse_constant=lambda _: None)
+        json.dumps(content, ensure_ascii=False).encode()
+    except RecursionError:
+        raise _bad_sidecar("objects or lists a thousand deep", "an object", file) from None
+    except UnicodeEncodeError:
+        raise _bad_sidecar(
+            "half of a character (such as \\ud800)", "whole characters", file
+        ) from None
     except json.JSONDecodeError as error:
         raise BadInput(
             "bad_json",
@@ -241,6 +289,8 @@ def _json_object(text: str, file: str) -> dict[str, Any]:
             place=f"line {error.lineno}, column {error.colno}",
             hint="check the file with `python -m json.tool`",
         ) from error
+    except ValueError as error:  # a number of thousands of digits
+        raise _bad_sidecar(str(error), "shorter numbers", file) from None
     if not isinstance(content, dict):
         raise _bad_sidecar(f"the file holds a {type(content).__name__}", "an object", file)
     return content
@@ -293,7 +343,9 @@ def typed_column(values: Sequence[Any]) -> pl.Series:
 
 _KINDS: Mapping[str, Callable[[Path], Sidecar]] = {
     "json": _read_json,
-    "csv": _read_csv,
-    "tsv": _read_csv,
+    "csv": _read_samples,
+    "tsv": _read_samples,
+    "features.csv": _read_features,
+    "features.tsv": _read_features,
     "cls": _read_cls,
 }

@@ -156,7 +156,7 @@ def test_quoted_cells(tmp_path: Path) -> None:
         (PLAIN.replace("S1", ""), "missing_sample_id", "line 1, column 2"),
         ("# a\n" + PLAIN.replace("3,4", "\n3,4,5"), "ragged_row", "line 4, column 2"),
         ('id,S1\n"g\n1",1\ng2,x\ng3,2\n', "not_a_number", "line 4, column 2"),
-        ("id;S1;S2\ng1;1,5;2\ng2;3;4\n", "not_a_number", "line 2, column 2"),
+        ("id;S1;S2\ng1;1,500;2\ng2;3;4\n", "not_a_number", "line 2, column 2"),
         ("id,tissue\nS1,liver\nS2,brain\n", "no_numeric_columns", "line 2"),
         ("id,S1\n", "no_rows", "line 1"),
         ("", "empty_file", ""),

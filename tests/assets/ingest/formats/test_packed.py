@@ -52,7 +52,7 @@ def test_every_reader_refuses_a_bomb(row, tmp_path: Path, monkeypatch: pytest.Mo
         each.write_text("one\n")
     sidecars = beside if row.name == "tenx_mtx" else {}
     with pytest.raises(BadInput) as caught:
-        list(row.load().read(Source(path, path.name, sidecars)))
+        list(row.bare().read(Source(path, path.name, sidecars)))
     assert caught.value.code == "unpacks_too_large"
 
 

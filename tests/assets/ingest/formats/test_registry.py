@@ -20,6 +20,7 @@ from polly_assets.ingest.formats.text import (
     read_bytes,
     utf8_lines,
 )
+from polly_assets.ingest.formats.unsupported import KINDS
 from polly_resources.errors import BadInput
 
 
@@ -54,15 +55,57 @@ def test_reader_for(name: str, start: bytes, expected: str) -> None:
     assert reader_for(name, start).name == expected
 
 
-@pytest.mark.parametrize("name", ["x.pdf", "x", "x.csv"])
+@pytest.mark.parametrize("name", ["x.other", "x", "x.csv"])
 def test_unknown_format_names_the_known(name: str) -> None:
     with pytest.raises(BadInput) as caught:
-        reader_for(name, b"%PDF\0\1")
+        reader_for(name, b"\xde\xad\0\1\0\0\0\2")
     assert caught.value.code == "unknown_format"
     assert all(row.name in caught.value.hint for row in READERS)
 
 
-@pytest.mark.parametrize("name", ["x.json", "a/x.cls", "x_metadata.csv", "x.metadata.tsv.gz"])
+def test_every_kind_that_is_not_read_says_what_to_do() -> None:
+    for kind in KINDS:
+        for name, start in (
+            *((f"a/x{suffix}", b"something") for suffix in kind.suffixes),
+            *((name, start + b"\n..") for start in kind.starts for name in ("x", "x.csv")),
+        ):
+            with pytest.raises(BadInput) as caught:
+                reader_for(name, start)
+            error = caught.value
+            assert (error.code, error.file, error.hint) == ("unsupported_format", name, kind.hint)
+            assert kind.what in error.message
+
+
+def test_kinds_that_are_not_read_need_their_own_ending() -> None:
+    for kind in KINDS:
+        for row in READERS:
+            assert not set(kind.suffixes) & set(row.suffixes)
+            assert not any(suffix.endswith(kind.suffixes or "\n") for suffix in row.suffixes)
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "hint"),
+    [
+        ("x.csv.bz2", b"BZh9", "unpack"),
+        ("x.rds.gz", b"X\n\0\0\0\3", "zellkonverter"),
+        ("x.xlsx", b"PK\3\4", "CSV"),
+        ("counts.csv", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "CSV"),
+        ("x.zarr/X/0.0", b"\2\1\x21", "read_zarr"),
+        ("x.bam", b"BAM\1", "count"),
+        ("x.fastq.gz", b"@read1\nACGT\n", "count"),
+    ],
+)
+def test_what_to_do_instead(name: str, start: bytes, hint: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        reader_for(name, start)
+    assert caught.value.code == "unsupported_format"
+    assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["metadata.csv", "a/x_coldata.tsv", "x.json", "a/x.cls", "x_metadata.csv", "x.metadata.tsv.gz"],
+)
 def test_sidecar_without_data(name: str) -> None:
     assert groups(name) == [(name, {})]
     with pytest.raises(BadInput) as caught:
@@ -92,6 +135,44 @@ def test_a_gct_does_not_import_h5py() -> None:
             [("x.csv", {"json": "x.json", "csv": "X_Samples.CSV"})],
         ),
         (["all_samples.csv"], [("all_samples.csv", {})]),
+        (
+            ["x.csv", "x_sample_metadata.csv", "x.features.csv", "x_genes.tsv"],
+            [
+                (
+                    "x.csv",
+                    {
+                        "csv": "x_sample_metadata.csv",
+                        "features.csv": "x.features.csv",
+                        "features.tsv": "x_genes.tsv",
+                    },
+                )
+            ],
+        ),
+        (["x.vcf", "x.samples.csv"], [("x.vcf", {"csv": "x.samples.csv"})]),
+        (["x.parquet", "x.csv"], [("x.parquet", {"csv": "x.csv"})]),
+        (["x.pq", "x_coldata.csv"], [("x.pq", {"csv": "x_coldata.csv"})]),
+        (
+            ["a/counts.csv", "a/tpm.tsv", "a/Metadata.csv", "a/genes.csv", "b/metadata.csv"],
+            [
+                ("a/counts.csv", {"csv": "a/Metadata.csv", "features.csv": "a/genes.csv"}),
+                ("a/tpm.tsv", {"csv": "a/Metadata.csv", "features.csv": "a/genes.csv"}),
+                ("b/metadata.csv", {}),
+            ],
+        ),
+        (
+            ["matrix.mtx", "barcodes.tsv", "genes.tsv", "metadata.csv"],
+            [
+                (
+                    "matrix.mtx",
+                    {
+                        "barcodes": "barcodes.tsv",
+                        "features": "genes.tsv",
+                        "csv": "metadata.csv",
+                    },
+                )
+            ],
+        ),
+        (["a.zarr/X/0.0", "a.zarr/X/0.1", "a.zarr/zarr.json"], [("a.zarr/X/0.0", {})]),
         (["x.h5ad", "x.json", "y.csv"], [("x.h5ad", {"json": "x.json"}), ("y.csv", {})]),
         (["x.h5ad", "x.cls"], [("x.cls", {}), ("x.h5ad", {})]),
         (

@@ -1,0 +1,167 @@
+"""Reads Parquet files (`.parquet`, `.pq`): a matrix of either orientation with its ids.
+
+Owns which column has the ids (pandas' index, else the first of text) and what is told of a file
+that cannot be read. Keep out: what columns mean (`roles`) and the values (`parquet_values`).
+
+Format: https://parquet.apache.org/docs/file-format/; pandas' metadata:
+https://pandas.pydata.org/docs/development/developer.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Reader, Source
+from polly_assets.ingest.formats.orientation import is_annotation
+from polly_assets.ingest.formats.parquet_own import own_tables
+from polly_assets.ingest.formats.parquet_values import Values, guarded, is_number, opened, text
+from polly_assets.ingest.formats.roles import Columns, plan, split
+from polly_assets.ingest.formats.sidecars import ID_NAMES, describe, read_sidecars
+from polly_resources.errors import BadInput
+
+_OTHERS_METADATA = ("ARROW:schema", "pandas", "r")
+"""Keys of a file's metadata that say how libraries are to load it."""
+
+_LISTED = 10
+
+
+class ParquetReader(Reader):
+    """Reads a matrix as columns, plain or gzipped, with the sidecars of CSV.
+
+    Columns of text, and those that `orientation.ANNOTATIONS` names, describe the rows. Values are
+    of the one type that holds those of all columns; integers with gaps are float64.
+    """
+
+    name: ClassVar[str] = "parquet"
+    suffixes: ClassVar[tuple[str, ...]] = (".parquet", ".pq")
+
+    def sniff(self, name: str, head: bytes) -> bool:
+        """By the first bytes; and by the name, so that a damaged file is told as such."""
+        return head.startswith(b"PAR1") or name.removesuffix(".gz").endswith(self.suffixes)
+
+    def read(self, source: Source) -> Iterator[ParsedDataset | FailedDataset]:
+        """The file's one dataset.
+
+        Raises BadInput `corrupt_parquet`, `unsupported_parquet`, `nested_column`,
+        `duplicate_columns`, `no_ids`, `no_rows`, `bad_values`, or what `roles.plan` refuses.
+        """
+        with guarded(source.name):
+            yield _read(opened(source), source)
+
+
+def _read(file: pq.ParquetFile, source: Source) -> ParsedDataset:
+    schema = file.schema_arrow
+    _check_schema(schema, file.metadata.num_rows, source.name)
+    sidecars = read_sidecars(source)
+    at = _ids_column(schema, source.name)
+    ids = text(file, at, source).cast(pl.String)
+    table = Columns(
+        names=tuple(schema.names),
+        numbers=tuple(is_number(field.type) for field in schema),
+        ids=at,
+        first_ids=ids.head(100).fill_null("").to_list(),
+        row_ids=lambda: ids.fill_null("").to_list(),
+        rows=lambda: len(ids),
+    )
+    planned = plan(table, sidecars, source.name)
+    rows = pl.DataFrame(
+        [ids.alias("c"), *(text(file, i, source).alias(f"c{i}") for i in planned.others()[1:])]
+    )
+    places = (lambda i: f"column {schema.names[i]!r}", lambda row: f"row {row + 1}")
+    samples, features, more = split(table, planned, rows, places, source.name)
+    values = Values(file, source.name, planned.values, len(ids))
+    metadata, samples, features = own_tables(_metadata(schema), samples, features)
+    described = describe(source, samples, features, sidecars)
+    return ParsedDataset(
+        dataset_id=described.dataset_id,
+        format=ParquetReader.name,
+        metadata=metadata | dict(described.metadata),
+        samples=described.samples,
+        features=described.features,
+        matrices=(values.matrix(planned.transposed),),
+        data_type=described.data_type,
+        notices=(*planned.notices, *more, *values.notices, *described.notices),
+    )
+
+
+def _check_schema(schema: pa.Schema, rows: int, file: str) -> None:
+    for field in schema:
+        if pa.types.is_nested(field.type):
+            raise BadInput(
+                "nested_column",
+                f"column {field.name!r} holds {field.type}, expected one value per row",
+                file=file,
+                place=f"column {field.name!r}",
+                hint="write each part as a column of its own",
+            )
+    seen: set[str] = set()
+    for name in schema.names:
+        if name in seen:
+            raise BadInput(
+                "duplicate_columns",
+                f"two columns are called {name!r}, expected each name once",
+                file=file,
+                place=f"column {name!r}",
+                hint="rename one of them",
+            )
+        seen.add(name)
+    if not rows:
+        raise BadInput(
+            "no_rows",
+            "the table has no row, expected one at least",
+            file=file,
+            hint="check that the file was exported completely",
+        )
+
+
+def _ids_column(schema: pa.Schema, file: str) -> int:
+    """Pandas' index; else the first column if its type or name is that of ids; else a text."""
+    for name in _index_names(schema):
+        if name in schema.names:
+            return int(schema.names.index(name))
+    named = {known for names in ID_NAMES.values() for known in names}
+    first = schema.names[0] if schema.names else ""
+    if first.strip().lower() in named or is_annotation(first):
+        return 0
+    for i, field in enumerate(schema):
+        if _is_text(field.type):
+            return i
+    raise BadInput(
+        "no_ids",
+        f"found no column of text among {', '.join(schema.names[:_LISTED]) or 'none'}, expected "
+        "one with the ids of features or samples",
+        file=file,
+        hint="write the index, too: with pandas name it, and to_parquet(..., index=True)",
+    )
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return bool(
+        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    )
+
+
+def _index_names(schema: pa.Schema) -> list[str]:
+    """The columns that were the index of a pandas frame; a range is no column."""
+    try:
+        found = json.loads((schema.metadata or {})[b"pandas"])["index_columns"]
+        return [name for name in found if isinstance(name, str)]
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return []
+
+
+def _metadata(schema: pa.Schema) -> Mapping[str, Any]:
+    """What the file's metadata says in text."""
+    found = {
+        key.decode("utf-8", "replace"): value.decode("utf-8", "replace")
+        for key, value in (schema.metadata or {}).items()
+    }
+    return {key: value for key, value in found.items() if key not in _OTHERS_METADATA}
