@@ -7,7 +7,7 @@ Keep out: file formats, curation, and writing.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -49,7 +49,6 @@ class Origin:
     shard: int
     version: int
     ingested_at: datetime
-    file_failures: tuple[FailedDataset, ...] = ()
 
 
 def dataset_row(parsed: ParsedDataset, origin: Origin, read_seconds: float) -> pa.Table:
@@ -67,18 +66,20 @@ def dataset_row(parsed: ParsedDataset, origin: Origin, read_seconds: float) -> p
         "total_num_features": parsed.features.height,
         "matrices": [matrix.name for matrix in parsed.matrices],
         "notices": json.dumps([asdict(n) for n in parsed.notices], ensure_ascii=False),
-        "file_failures": json.dumps(
-            [
-                {"dataset_id": f.dataset_id, **asdict(f.error.failure())}
-                for f in origin.file_failures
-            ]
-        ),
+        "file_failures": "[]",
         "version": origin.version,
         "read_seconds": read_seconds,
         "ingested_at": origin.ingested_at,
         "shard": origin.shard,
     }
     return pa.Table.from_pylist([row], schema=NORMALIZED_DATASETS.schema())
+
+
+def with_failures(record: pa.Table, failed: Sequence[FailedDataset]) -> pa.Table:
+    """A row of `normalized_datasets` that tells which datasets of its file failed."""
+    told = [{"dataset_id": f.dataset_id, **asdict(f.error.failure())} for f in failed]
+    at = record.schema.get_field_index("file_failures")
+    return record.set_column(at, record.schema.field(at), pa.array([json.dumps(told)]))
 
 
 def _metadata_json(metadata: Mapping[str, Any]) -> str:

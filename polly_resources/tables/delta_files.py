@@ -24,13 +24,14 @@ from pyarrow.fs import FileSystem
 
 from polly_resources.tables.base import TableSpec
 from polly_resources.tables.delta_places import Place
-from polly_resources.tables.delta_types import conform
+from polly_resources.tables.delta_types import conform, plain
 
 # zstd 1 writes 3x faster than zstd 3 for 1 % more bytes; see docs/adr/0002.
 COMPRESSION_LEVEL = 1
 ROWS_PER_GROUP = 65_536
 GROUP_BYTES = 64 * 1024 * 1024
 """Rows that are held before they are written; also the row group's size, before compression."""
+LONG_ROW_BYTES = 1024 * 1024
 TARGET_FILE_BYTES = 256 * 1024 * 1024
 _LONGEST_STATISTIC = 256
 _NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
@@ -62,16 +63,17 @@ class DataFiles:
         with self._folder().open_input_file(unquote(path)) as source:
             file, at = pq.ParquetFile(source), 0
             for group in range(file.num_row_groups):
-                rows = file.read_row_group(group)
+                rows = plain(file.read_row_group(group))
                 gone = dropped.slice(at, rows.num_rows)
-                self._put(partition, rows.filter(pc.invert(gone)))
                 at += rows.num_rows
+                some = pc.any(gone).as_py()
+                self._put(partition, rows.filter(pc.invert(gone)) if some else rows)
         self._close()
 
     def holding(self, path: str, keys: Sequence[Any]) -> pa.ChunkedArray:
         """For each row of a file of the table, whether its key is one of these."""
         with self._folder().open_input_file(unquote(path)) as source:
-            column = pq.read_table(source, columns=[self._spec.key])[self._spec.key]
+            column = plain(pq.read_table(source, columns=[self._spec.key]))[self._spec.key]
         found = pc.is_in(column, value_set=pa.array(keys, column.type))
         return found if isinstance(found, pa.ChunkedArray) else pa.chunked_array([found])
 
@@ -107,7 +109,7 @@ class DataFiles:
         if not rows.num_rows:
             return
         if partition not in self._open:
-            self._open[partition] = _File.begun(self._folder(), self._spec, partition, rows.schema)
+            self._open[partition] = _File.begun(self._folder(), self._spec, partition, rows)
         if self._open[partition].put(rows) >= TARGET_FILE_BYTES:
             self.added.append(self._open.pop(partition).close())
 
@@ -131,12 +133,13 @@ class _File:
 
     @classmethod
     def begun(
-        cls, folder: FileSystem, spec: TableSpec, partition: Partition, schema: pa.Schema
+        cls, folder: FileSystem, spec: TableSpec, partition: Partition, rows: pa.Table
     ) -> _File:
         values = _partition_values(spec, partition)
         parent = "/".join(f"{name}={_encoded(value)}" for name, value in values.items())
         path = f"{parent}/part-{uuid.uuid4().hex}.zstd.parquet".lstrip("/")
-        stored = pa.schema([pa.field(f.name, _value_type(f.type), f.nullable) for f in schema])
+        fields = [pa.field(f.name, _value_type(f.type), f.nullable) for f in rows.schema]
+        stored = pa.schema(fields)
         if parent:
             folder.create_dir(parent)
         sink = folder.open_output_stream(path)
@@ -146,20 +149,25 @@ class _File:
             stored,
             compression="zstd",
             compression_level=COMPRESSION_LEVEL,
-            # A list is never cut, so the dictionary of long ones would grow without end.
-            use_dictionary=[f.name for f in stored if not pa.types.is_nested(f.type)],
+            use_dictionary=_repeating(rows),
             metadata_collector=written,
         )
         return cls(path, values, spec.rows_per_group or ROWS_PER_GROUP, sink, writer, written)
 
     def put(self, rows: pa.Table) -> int:
         """Take rows and write what makes whole groups; the bytes of the file by now."""
+        if self.waiting and self._is_full(rows):
+            self._write()
         self.waiting.append(rows.cast(self.writer.schema))
-        held = sum(each.num_rows for each in self.waiting)
-        size = sum(each.nbytes for each in self.waiting)
-        if held >= self.rows_per_group or size >= GROUP_BYTES:
+        if self._is_full():
             self._write()
         return int(self.sink.tell())
+
+    def _is_full(self, *more: pa.Table) -> bool:
+        """Whether these rows, too, would be more than a group; what comes together stays so."""
+        rows = sum(each.num_rows for each in (*self.waiting, *more))
+        size = sum(each.nbytes for each in (*self.waiting, *more))
+        return rows > self.rows_per_group or size > GROUP_BYTES
 
     def close(self) -> AddAction:
         """End the file; what a commit is to tell of it."""
@@ -183,6 +191,13 @@ class _File:
         self.waiting.clear()
         fitting = max(1, rows.num_rows * GROUP_BYTES // max(1, rows.nbytes))
         self.writer.write_table(rows, row_group_size=min(fitting, self.rows_per_group))
+
+
+def _repeating(rows: pa.Table) -> bool | list[str]:
+    """The columns for which to try a dictionary: a page ends with a row, so long ones defy it."""
+    if rows.nbytes <= LONG_ROW_BYTES * rows.num_rows:
+        return True
+    return [field.name for field in rows.schema if not pa.types.is_nested(field.type)]
 
 
 def _value_type(kind: pa.DataType) -> pa.DataType:

@@ -216,7 +216,8 @@ class TablesContract:
     def test_a_stream_replaces_its_keys_alone(self, store: TableStore) -> None:
         store.write("a/things", SPEC, rows("d1", "d2", "d'3", "d4"))
         store.write("a/things", SPEC, rows("d'3", "d5"))
-        store.write("a/things", SPEC, rows("d6"))
+        store.write("a/things", SPEC, rows("d6", "d7"))
+        store.delete("a/things", SPEC, ["d7"])
         new = stream(rows("d1", "d1", value=2.0), rows("d'3", value=2.0), rows("new", value=2.0))
         store.write("a/things", SPEC, new, replace=["d1", "d'3", "d6", "new"])
         got = store.read("a/things").to_pylist()

@@ -285,7 +285,9 @@ class TestRows:
             notices=(Notice("w", "message", "line 2"),),
             matrices=(DenseMatrix(np.zeros((1, 2))), DenseMatrix(np.ones((1, 2)), "layers/a")),
         )
-        table = normalize.dataset_row(made, origin(file_failures=(failed,)), 0.25)
+        alone = normalize.dataset_row(made, origin(), 0.25)
+        assert alone["file_failures"].to_pylist() == ["[]"]
+        table = normalize.with_failures(alone, [failed])
         assert table.schema == NORMALIZED_DATASETS.schema()
         (row,) = table.to_pylist()
         metadata = json.loads(row["metadata"], parse_constant=pytest.fail)

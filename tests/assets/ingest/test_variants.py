@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from polly_assets.ingest import normalize, steps
+from polly_assets.ingest import normalize, sink
 from polly_assets.ingest.given import collect
 from polly_assets.publish.load import load_dataset
 from polly_assets.removal import remove
@@ -56,7 +56,7 @@ def test_an_update_replaces_them_and_a_fault_does_not(instance, write):
 
 @pytest.mark.parametrize("flush", [1, 1500, 10**9])
 def test_datasets_too_large_to_hold_are_written_piece_by_piece(instance, write, monkeypatch, flush):
-    monkeypatch.setattr(steps, "FLUSH_BYTES", flush)
+    monkeypatch.setattr(sink, "FLUSH_BYTES", flush)
     monkeypatch.setattr(normalize, "PIECE_BYTES", 1)
     monkeypatch.setattr("polly_assets.ingest.formats.variants.PIECE_ROWS", 3)
     for _ in range(2):
