@@ -20,7 +20,8 @@ from polly_assets.ingest.formats.vcf_reserved import RESERVED, unlike
 
 _KEY = r'\s*(?P<key>[^=,<>"\s]+)='
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
-_PART = re.compile(rf'{_KEY}(?P<value>{_QUOTED}|\[[^\]]{0, 1000}\]|[^,"]*)(?:,|$)')
+_LIST = r"\[[^\]]{0,1000}\]"
+_PART = re.compile(rf'{_KEY}(?P<value>{_QUOTED}|{_LIST}|[^,"]*)(?:,|$)')
 _PLAIN_PART = re.compile(rf'{_KEY}(?P<value>{_QUOTED}|[^,"]*)(?:,|$)')
 _NUMBER = re.compile(r"[0-9]+|[ARGP.]|L[ARG]|M")
 _NAME = re.compile(r"[0-9A-Za-z_.-]*[0-9A-Za-z][0-9A-Za-z_.-]*")
@@ -133,7 +134,7 @@ class Meta:
         number, type_ = values.get("Number", "."), values.get("Type", "String")
         if not _NUMBER.fullmatch(number):
             yield f"{shown} has Number={number}, expected a count, A, R, G or ."
-        if type_ not in TYPES:
+        elif type_ not in TYPES:
             yield f"{shown} has Type={type_}, expected one of {', '.join(TYPES)}"
         elif type_ == "Flag" and key == "FORMAT":
             yield f"{shown} is a Flag, which samples cannot have"
