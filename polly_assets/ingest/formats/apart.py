@@ -25,6 +25,7 @@ from polly_assets.ingest.formats.base import (
     Source,
     SparseBlock,
 )
+from polly_assets.ingest.formats.h5_heaps import check_file
 from polly_resources.errors import BadInput
 from polly_resources.records import Notice
 
@@ -55,17 +56,19 @@ class Apart(Reader):
 
     def read(self, source: Source) -> Iterator[ParsedDataset | FailedDataset]:
         """The file's datasets, as the reader has them."""
-        worker, first = _opened(self.name, source)
-        keeps, answer = False, first
+        worker, answer = _opened(self.name, source)
+        keeps = False
         while answer.words["is"] != "end":
-            item = _item(answer, worker, source)
+            item, last = _item(answer, worker, source), answer.words["last"]
             if isinstance(item, ParsedDataset):
-                keeps = keeps or any(isinstance(m, _Kept) for m in item.matrices)
+                keeps = keeps or any(isinstance(matrix, _Kept) for matrix in item.matrices)
+            if last and not keeps:
+                POOL.give(worker)
             yield item
+            if last:
+                return
             answer = _asked(worker, source, {"ask": "item"})
-        if not keeps:
-            _asked(worker, source, {"ask": "close"})
-            POOL.give(worker)
+        POOL.give(worker)
 
 
 def survive(source: Source) -> None:
@@ -88,7 +91,7 @@ def _opened(reader: str, source: Source) -> tuple[Worker, Received]:
         return worker, _answered(worker, source, question)
     except WorkerDiedError as died:
         if not (used and died.by_chance):
-            raise died.error(source) from None
+            raise _fault(died, source) from None
     worker = POOL.take(fresh=True)
     return worker, _asked(worker, source, question)
 
@@ -103,7 +106,20 @@ def _asked(worker: Worker, source: Source, words: Mapping[str, Any]) -> Received
     try:
         return _answered(worker, source, words)
     except WorkerDiedError as died:
-        raise died.error(source) from None
+        raise _fault(died, source) from None
+
+
+def _fault(died: WorkerDiedError, source: Source) -> Exception:
+    """Why a worker died: what can be seen in the file, else how it died."""
+    try:
+        if died.status < 0:
+            check_file(source.path)
+    except BadInput as error:
+        error.file = source.name
+        return error
+    except (OSError, ValueError):  # what cannot be looked into
+        pass
+    return died.error(source)
 
 
 def _answered(worker: Worker, source: Source, words: Mapping[str, Any]) -> Received:

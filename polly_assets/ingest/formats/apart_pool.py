@@ -63,8 +63,8 @@ class WorkerDiedError(Exception):
                 "reader_timeout",
                 f"reading the file took more than {limit(source):.0f} seconds of processor time",
                 file=source.name,
-                hint="the file is damaged, or far larger than it looks: check it with "
-                "`h5dump -H`, and write it anew",
+                hint="the file is damaged, or far larger than it looks: transfer it again, or "
+                "write it anew",
             )
         if self.status == -signal.SIGKILL:
             return no_memory("was ended by the system, as where memory runs out", source.name)
@@ -72,7 +72,7 @@ class WorkerDiedError(Exception):
             "reader_crashed",
             f"reading the file ended the process that read it ({_name(-self.status)})",
             file=source.name,
-            hint="the file is damaged in a way that the HDF5 library does not survive: "
+            hint="the file is damaged in a way that its library does not survive: "
             "transfer it again, or write it anew",
         )
 

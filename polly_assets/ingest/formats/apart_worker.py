@@ -65,11 +65,20 @@ class Session:
 
     source: Source
     datasets: Iterator[ParsedDataset | FailedDataset]
+    following: Message | None = None
     kept: list[Matrix] = field(default_factory=list)
     runs: dict[int, _Run] = field(default_factory=dict)
 
     def item(self) -> Message:
-        """The next dataset, or the end."""
+        """The next dataset, which says whether it is the last, or the end."""
+        found = self.following or self._item()
+        if found.words.get("is", "end") == "end":  # nothing more, or an error
+            return found
+        self.following = _answer(self._item, self.source.name)
+        last = self.following.words.get("is") == "end"
+        return Message({**found.words, "last": last}, found.buffers)
+
+    def _item(self) -> Message:
         item = next(self.datasets, None)
         if item is None:
             return Message({"is": "end"})
@@ -208,10 +217,10 @@ class Desk:
         if words["ask"] == "block":
             wanted = (words["matrix"], words["features"], words["at"])
             return _answer(lambda: session.block(*wanted), session.source.name)
-        if words["ask"] == "close":
+        found = _answer(session.item, session.source.name)
+        if found.words.get("last", True) and not session.kept:
             self._session = None
-            return Message({"is": "end"})
-        return _answer(session.item, session.source.name)
+        return found
 
     def prepare(self, words: Mapping[str, Any]) -> None:
         """Use the time until the next question."""

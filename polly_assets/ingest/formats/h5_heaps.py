@@ -1,8 +1,8 @@
-"""Global heaps of HDF5 files, where text of variable length lies, checked before the library.
+"""Global heaps of HDF5 files, where text of variable length lies, looked at without the library.
 
 The library walks a heap's objects by their stated sizes, and never ends, or leaves the heap,
-where a size is damaged: the one fault that it does not report itself. The layout is that of the
-HDF5 File Format Specification, version 3.0, section III.E.
+where a size is damaged: what a file that stalls or ends its reader mostly suffers from. The
+layout is that of the HDF5 File Format Specification, version 3.0, section III.E.
 Keep out: everything that the library does report.
 """
 
@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from struct import Struct
 
+from polly_assets.ingest.formats.text import GZIP_MAGIC, read_bytes
 from polly_resources.errors import BadInput
 
 _SIGNATURE = b"GCOL\x01\0\0\0"
@@ -28,7 +29,15 @@ Buffer = bytes | mmap.mmap
 
 
 def check_file(path: Path) -> None:
-    """Raises BadInput `corrupt_hdf5` where a heap of the file would mislead the library."""
+    """Raises BadInput `corrupt_hdf5` where a heap of the file would mislead the library.
+
+    The file may be gzipped.
+    """
+    with path.open("rb") as file:
+        gzipped = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+    if gzipped:
+        check_heaps(read_bytes(path, path.name))
+        return
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         check_heaps(data)
 

@@ -1,4 +1,4 @@
-"""Damaged heaps of HDF5 files, on which the library would never end, are refused."""
+"""Damaged heaps of HDF5 files, on which the library would never end, are told of by their place."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from polly_assets.ingest.formats import apart_pool
+from polly_assets.ingest.formats.apart import Apart
 from polly_assets.ingest.formats.base import Source
-from polly_assets.ingest.formats.h5_heaps import check_heaps
+from polly_assets.ingest.formats.h5_heaps import check_file, check_heaps
 from polly_assets.ingest.formats.h5ad import H5adReader
 from polly_resources.errors import BadInput
 from tests.assets.ingest.formats.seeds import SEEDS
@@ -28,13 +30,17 @@ def heap_with(size: bytes, index: int = 0) -> bytes:
 @pytest.mark.parametrize(
     ("size", "index"), [(0, 0), (2**63, 0), (5000, 0), (2**64 - 16, 1), (2**63, 1), (5000, 1)]
 )
-def test_a_size_that_leads_astray(tmp_path: Path, pack, size, index) -> None:
+def test_a_size_that_leads_astray(tmp_path: Path, monkeypatch, pack, size, index) -> None:
     path = tmp_path / "x.h5ad"
     path.write_bytes(pack(heap_with(size.to_bytes(8, "little"), index)))
     with pytest.raises(BadInput) as caught:
-        list(H5adReader().read(Source(path, "x.h5ad")))
+        check_file(path)
+    assert caught.value.code == "corrupt_hdf5" and caught.value.place.startswith("byte ")
+    monkeypatch.setattr(apart_pool, "SECONDS", 0.5)
+    with pytest.raises(BadInput) as caught:
+        list(Apart(H5adReader()).read(Source(path, "x.h5ad")))
     assert (caught.value.code, caught.value.file) == ("corrupt_hdf5", "x.h5ad")
-    assert caught.value.place.startswith("byte ")
+    assert caught.value.place.startswith(("byte ", "/obs"))
 
 
 def test_what_only_looks_like_a_heap() -> None:
