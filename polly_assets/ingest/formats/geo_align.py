@@ -1,4 +1,4 @@
-"""Sample tables of one platform, lined up by feature id.
+"""Sample tables of a file, lined up by feature id.
 
 Owns the rules of alignment: a table's order and length are its own, a feature that a sample
 lacks is NaN, of a repeated id the first row counts. Every id has a number, in order of first
@@ -21,10 +21,10 @@ Codes = npt.NDArray[np.int32]
 
 
 class Alignment:
-    """The ids of a platform's samples, and how each table lists them."""
+    """The ids of a file's sample tables, and how each table lists them."""
 
-    def __init__(self, store: Columns) -> None:
-        self._store = store
+    def __init__(self) -> None:
+        self._store = Columns()
         self._known = pl.DataFrame(schema={"feature_id": pl.String, "code": pl.Int32})
         self._orders: dict[bytes, Codes] = {}
         self._last: tuple[pl.Series, Codes, npt.NDArray[np.bool_] | None] | None = None
@@ -41,10 +41,10 @@ class Alignment:
 
     def measured(self, columns: Sequence[Column | None]) -> pl.Series:
         """Every id that these samples list once, in order of first appearance."""
-        listed = np.zeros(self._known.height, np.bool_)
-        for codes in {id(c.codes): c.codes for c in columns if c is not None}.values():
-            listed[codes] = True
-        return self._known.get_column("feature_id").filter(pl.Series(listed, dtype=pl.Boolean))
+        orders = {id(c.codes): c.codes for c in columns if c is not None}.values()
+        listed = np.concatenate([np.empty(0, np.int32), *orders])
+        _, first = np.unique(listed, return_index=True)
+        return self._known.get_column("feature_id").gather(listed[np.sort(first)])
 
     def matrix(self, features: pl.Series, columns: Sequence[Column | None]) -> ColumnMatrix:
         """Features x samples, NaN where a sample has no value for a feature."""

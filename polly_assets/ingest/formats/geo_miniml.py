@@ -14,16 +14,17 @@ dataset (`geo_soft`, `geo_study`).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from polly_assets.ingest.formats import geo_common as common
 from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Reader, Source
+from polly_assets.ingest.formats.geo_align import Alignment
 from polly_assets.ingest.formats.geo_described import Descriptions
 from polly_assets.ingest.formats.geo_entities import Entity
 from polly_assets.ingest.formats.geo_files import SIDECARS
 from polly_assets.ingest.formats.geo_miniml_entities import Converted, DataTable
 from polly_assets.ingest.formats.geo_miniml_xml import children
-from polly_assets.ingest.formats.geo_samples import SampleTables
+from polly_assets.ingest.formats.geo_samples import put_away
 from polly_assets.ingest.formats.geo_soft import datasets, studies, unused
 from polly_assets.ingest.formats.geo_stream import GeoStream, GeoText, as_utf8
 from polly_assets.ingest.formats.geo_table import Table
@@ -54,15 +55,15 @@ class MinimlReader(Reader):
         file's only one.
         """
         beside = Descriptions(source)
-        stream, tables = GeoStream(source.path, source.name), SampleTables()
-        converted = Converted()
+        stream, converted = GeoStream(source.path, source.name), Converted()
+        tables = _Tables(source)
         for child in children(stream):
             converted.add(child)
+            while converted.tables:
+                tables.give(*converted.tables.pop())
         converted.resolve()
-        attached = tuple(_attach(converted, source, tables))
-        notices = (*stream.notices, *attached)
-        notices += tuple(unused(converted.entities))
-        found = list(studies(converted.entities, source.name, tables))
+        notices = (*stream.notices, *tables.notices(converted), *unused(converted.entities))
+        found = list(studies(converted.entities, source.name, tables.aligned))
         for study in found:
             study.format = self.name
             study.platform_required = _names_platforms(converted)
@@ -73,35 +74,53 @@ def _names_platforms(converted: Converted) -> bool:
     return any(e.kind == "PLATFORM" or e.values("platform_id") for e in converted.entities)
 
 
-def _attach(converted: Converted, source: Source, taken: SampleTables) -> Iterator[Notice]:
-    """Gives each entity its table; Notices on tables that are lacking or left over."""
-    beside = {plain(name): name for name in source.sidecars if name not in SIDECARS}
-    used: set[str] = set()
-    lacking: list[tuple[Entity, str]] = []
-    further: list[str] = []
-    for entity, tables in converted.tables:
-        further += [f"{entity.name} table {i}" for i in range(2, len(tables) + 1)]
+class _Tables:
+    """The tables of a file and beside it: each goes to its entity, a sample's values away."""
+
+    def __init__(self, source: Source) -> None:
+        self.aligned = Alignment()
+        self._source = source
+        self._beside = {plain(name): name for name in source.sidecars if name not in SIDECARS}
+        self._used: set[str] = set()
+        self._lacking: list[tuple[Entity, str]] = []
+        self._further: list[str] = []
+        self._decoded: list[Notice] = []
+
+    def give(self, entity: Entity, tables: Sequence[DataTable]) -> None:
+        """Gives an entity the first of its tables. Raises what reading a file beside raises."""
+        self._further += [f"{entity.name} table {i}" for i in range(2, len(tables) + 1)]
         for table in tables[:1]:
             key = plain(table.file.replace("\\", "/").rpartition("/")[2])
-            used.add(key)
-            if table.file and key not in beside:
-                lacking.append((entity, table.file))
-            else:
-                text = _external(source, beside[key]) if table.file else ""
-                _give(entity, table, text, source.name)
-                if entity.kind == "SAMPLE":
-                    taken.take(entity)
-    further += [name for key, name in sorted(beside.items()) if key not in used]
-    if further:
-        message = f"{len(further)} tables are not used: {common.named(further)}"
-        yield Notice("tables_not_used", message)
-    if lacking:
-        _require_all_or_none(converted, lacking, source.name)
-        message = (
-            f"the tables of {len(lacking)} entities are not beside the file; put them there: "
-            f"{common.named([file for _, file in lacking])}"
-        )
-        yield Notice("tables_not_given", message, common.named([e.name for e, _ in lacking]))
+            self._used.add(key)
+            if table.file and key not in self._beside:
+                self._lacking.append((entity, table.file))
+                continue
+            text = self._external(self._beside[key]) if table.file else ""
+            _give(entity, table, text, self._source.name)
+            if entity.kind == "SAMPLE":
+                put_away(entity, self.aligned)
+
+    def notices(self, converted: Converted) -> Iterator[Notice]:
+        """Notices on tables that are lacking or left over. Raises BadInput `missing_table`."""
+        yield from self._decoded
+        left = [name for key, name in sorted(self._beside.items()) if key not in self._used]
+        if further := self._further + left:
+            message = f"{len(further)} tables are not used: {common.named(further)}"
+            yield Notice("tables_not_used", message)
+        if self._lacking:
+            _require_all_or_none(converted, self._lacking, self._source.name)
+            message = (
+                f"the tables of {len(self._lacking)} entities are not beside the file; put them "
+                f"there: {common.named([file for _, file in self._lacking])}"
+            )
+            names = [entity.name for entity, _ in self._lacking]
+            yield Notice("tables_not_given", message, common.named(names))
+
+    def _external(self, key: str) -> str:
+        path = self._source.sidecars[key]
+        data, notices = utf8_lines(read_bytes(path, path.name), path.name)
+        self._decoded.extend(notices)
+        return data.decode()
 
 
 def _require_all_or_none(
@@ -120,11 +139,6 @@ def _require_all_or_none(
             )
 
 
-def _external(source: Source, key: str) -> str:
-    path = source.sidecars[key]
-    return utf8_lines(read_bytes(path, path.name), path.name)[0].decode()
-
-
 def _give(entity: Entity, table: DataTable, external: str, file: str) -> None:
     """The table under the header that its `Column` elements make."""
     if table.file:
@@ -137,4 +151,3 @@ def _give(entity: Entity, table: DataTable, external: str, file: str) -> None:
     if rows and not rows.endswith("\n"):
         rows += "\n"
     entity.table = Table(GeoText(rows.encode(), name, first), table.columns, max(1, first - 1))
-    table.rows = ""

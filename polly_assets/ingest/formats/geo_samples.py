@@ -17,41 +17,30 @@ from polly_assets.ingest.formats import geo_common as common
 from polly_assets.ingest.formats.geo_align import Alignment
 from polly_assets.ingest.formats.geo_entities import Entity, Loaded
 from polly_assets.ingest.formats.geo_table import Table
-from polly_assets.ingest.formats.geo_values import Columns
 from polly_resources.errors import BadInput
 
 
-class SampleTables:
-    """The values of all samples of a file, by platform."""
+def put_away(sample: Entity, aligned: Alignment) -> None:
+    """Gives the values of a sample's table to `aligned`; a fault in it becomes the sample's."""
+    table, sample.table = sample.table, None
+    if table is None or sample.fault is not None:
+        return
+    try:
+        sample.loaded = _loaded(table, aligned)
+    except BadInput as error:
+        sample.fault = error
 
-    def __init__(self) -> None:
-        self._store = Columns()
-        self._platforms: dict[str, Alignment] = {}
 
-    def of(self, platform: str) -> Alignment:
-        """The values of a platform's samples."""
-        return self._platforms.setdefault(platform, Alignment(self._store))
-
-    def take(self, sample: Entity) -> None:
-        """Puts the values of a sample's table away; a fault in it becomes the sample's."""
-        table, sample.table = sample.table, None
-        if table is None or sample.fault is not None:
-            return
-        try:
-            sample.loaded = self._loaded(table, sample.first("platform_id"))
-        except BadInput as error:
-            sample.fault = error
-
-    def _loaded(self, table: Table, platform: str) -> Loaded:
-        if not table.row_count:
-            return Loaded(0)
-        key, value = columns_of(table)
-        others = tuple(n for i, n in enumerate(table.header) if n and i not in (key, value))
-        if value is None:
-            return Loaded(table.row_count, others)
-        found = table.numbers(key, [value])
-        column, repeats = self.of(platform).add(found.keys, found.values[:, 0])
-        return Loaded(table.row_count, others, column, repeats, found.errors)
+def _loaded(table: Table, aligned: Alignment) -> Loaded:
+    if not table.row_count:
+        return Loaded(0)
+    key, value = columns_of(table)
+    others = tuple(n for i, n in enumerate(table.header) if n and i not in (key, value))
+    if value is None:
+        return Loaded(table.row_count, others)
+    found = table.numbers(key, [value])
+    column, repeats = aligned.add(found.keys, found.values[:, 0])
+    return Loaded(table.row_count, others, column, repeats, found.errors)
 
 
 def columns_of(table: Table) -> tuple[int, int | None]:

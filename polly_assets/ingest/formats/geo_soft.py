@@ -21,10 +21,11 @@ from collections.abc import Iterator, Sequence
 
 from polly_assets.ingest.formats import geo_common as common
 from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Reader, Source
+from polly_assets.ingest.formats.geo_align import Alignment
 from polly_assets.ingest.formats.geo_described import Descriptions
 from polly_assets.ingest.formats.geo_entities import KINDS, Entity, entities
 from polly_assets.ingest.formats.geo_gds import gds_datasets
-from polly_assets.ingest.formats.geo_samples import SampleTables
+from polly_assets.ingest.formats.geo_samples import put_away
 from polly_assets.ingest.formats.geo_stream import GeoStream, as_utf8
 from polly_assets.ingest.formats.geo_study import Study, dataset
 from polly_assets.ingest.formats.text import dataset_id_from_name
@@ -53,17 +54,17 @@ class SoftFamilyReader(Reader):
         dataset fails for where it is the file's only one.
         """
         beside = Descriptions(source)
-        stream, tables = GeoStream(source.path, source.name), SampleTables()
+        stream, aligned = GeoStream(source.path, source.name), Alignment()
         found = []
         for entity in entities(stream):
             found.append(entity)
             if entity.kind == "SAMPLE":
-                tables.take(entity)
+                put_away(entity, aligned)
         notices = (*stream.notices, *unused(found))
         if any(entity.kind == "DATASET" for entity in found):
             yield from gds_datasets(found, source.name, notices, beside)
             return
-        yield from datasets(list(studies(found, source.name, tables)), notices, beside)
+        yield from datasets(list(studies(found, source.name, aligned)), notices, beside)
 
 
 def datasets(
@@ -96,7 +97,7 @@ def unused(found: Sequence[Entity]) -> Iterator[Notice]:
         yield Notice("duplicate_entity", message, common.named(twice))
 
 
-def studies(found: Sequence[Entity], file: str, tables: SampleTables) -> Iterator[Study]:
+def studies(found: Sequence[Entity], file: str, aligned: Alignment) -> Iterator[Study]:
     """Groups a file's entities into one study per series and platform.
 
     Raises BadInput `no_samples`.
@@ -110,6 +111,10 @@ def studies(found: Sequence[Entity], file: str, tables: SampleTables) -> Iterato
     for sample in (e for e in found if e.kind == "SAMPLE"):
         for one in _series_of(sample, list(series.values())):
             groups.setdefault((one, sample.first("platform_id")), []).append(sample)
+    idle = [
+        *(name for name in series if name not in {one for one, _ in groups}),
+        *(name for name in platforms if name not in {platform for _, platform in groups}),
+    ]
     for (one, platform), samples in groups.items():
         lonely = not one and platform not in platforms
         study = Study(
@@ -119,13 +124,16 @@ def studies(found: Sequence[Entity], file: str, tables: SampleTables) -> Iterato
                 file,
             ),
             file=file,
-            tables=tables,
+            aligned=aligned,
             series=series.get(one) or Entity("SERIES", ""),
             platform=platforms.get(platform) or Entity("PLATFORM", platform),
             database=database,
             samples=samples,
         )
         _notice_absent(study, found)
+        if idle:
+            message = f"{len(idle)} series or platforms have no sample in the file: not loaded"
+            study.notice("entities_without_samples", message, idle)
         yield study
 
 

@@ -23,8 +23,9 @@ import polars as pl
 
 from polly_assets.ingest.formats import geo_common as common
 from polly_assets.ingest.formats.base import ParsedDataset
+from polly_assets.ingest.formats.geo_align import Alignment
 from polly_assets.ingest.formats.geo_entities import Entity, Loaded
-from polly_assets.ingest.formats.geo_samples import SampleTables, id_column
+from polly_assets.ingest.formats.geo_samples import id_column
 from polly_assets.ingest.formats.geo_stream import fault
 from polly_assets.ingest.formats.geo_table import Table
 from polly_resources.records import Notice
@@ -36,7 +37,7 @@ class Study:
 
     dataset_id: str
     file: str
-    tables: SampleTables
+    aligned: Alignment
     series: Entity
     platform: Entity
     database: Entity
@@ -60,10 +61,9 @@ def dataset(study: Study) -> ParsedDataset:
     ids = [sample.name for sample in study.samples]
     records = [sample.attributes for sample in study.samples]
     columns = [sample.loaded.column if sample.loaded else None for sample in study.samples]
-    aligned = study.tables.of(study.samples[0].first("platform_id"))
     _notice_tables(study)
-    features = _features(study, aligned.measured(columns))
-    matrix = aligned.matrix(features.get_column("feature_id"), columns)
+    features = _features(study, study.aligned.measured(columns))
+    matrix = study.aligned.matrix(features.get_column("feature_id"), columns)
     agreed, differing = _column_texts(study.samples)
     _compare_row_counts(study)
     return ParsedDataset(
