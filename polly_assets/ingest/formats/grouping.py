@@ -32,7 +32,7 @@ _SIDECAR_ONLY = ("json", "cls")
 _VARIANTS = ("maf", "vcf")
 _PLAIN_ENDINGS = ("gct", "parquet", "pq", "txt", "tab", "tsv", "csv")
 _ZARR = re.compile(r"(?P<store>.+\.zarr)/.+", re.IGNORECASE)
-_MATRIX_ORDER = ("mtx", "h5", "hdf5", "gct", "gctx", "maf", "vcf", "parquet", "pq",
+_MATRIX_ORDER = ("mtx", "h5", "hdf5", "gct", "gctx", "loom", "maf", "vcf", "parquet", "pq",
                  "txt", "tab", "tsv", "csv")  # fmt: skip
 
 

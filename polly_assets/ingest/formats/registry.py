@@ -56,6 +56,7 @@ READERS: tuple[ReaderRow, ...] = (
     ),
     ReaderRow("geo_soft", f"{_HERE}.geo_soft:SoftFamilyReader", (".soft", "_family.txt")),
     ReaderRow("h5ad", f"{_HERE}.h5ad:H5adReader", (".h5ad",), apart=True),
+    ReaderRow("loom", f"{_HERE}.loom:LoomReader", (".loom",), apart=True),
     ReaderRow("maf", f"{_HERE}.maf:MafReader", (".maf", ".tsv", ".txt")),
     ReaderRow("parquet", f"{_HERE}.parquet:ParquetReader", (".parquet", ".pq"), apart=True),
     ReaderRow("tenx_h5", f"{_HERE}.tenx_h5:TenxH5Reader", (".h5", ".hdf5"), apart=True),
