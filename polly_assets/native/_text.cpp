@@ -15,6 +15,12 @@
 #include <string_view>
 #include <thread>
 #include <vector>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+#if defined(__x86_64__) && defined(__GNUC__)
+#define POLLY_BMI2
+#endif
 
 #include "numbers.hpp"
 
@@ -64,6 +70,84 @@ struct Layout {
   std::size_t numbers;
 };
 
+// What tells how much care a text needs.
+struct Census {
+  Py_ssize_t lines = 0;
+  bool ascii = true;
+  bool control = false;  // NUL or CR occurs
+};
+
+Census census_of(const char* bytes, Py_ssize_t length) {
+  constexpr Py_ssize_t kStep = 128;  // a sum of so many fits a byte: such loops become vectors
+  Census all;
+  unsigned char bits = 0;
+  unsigned char controls = 0;
+  for (Py_ssize_t at = 0; at < length; at += kStep) {
+    const Py_ssize_t stop = std::min(length, at + kStep);
+    unsigned char lines = 0;
+    for (Py_ssize_t i = at; i < stop; ++i) {
+      const auto c = static_cast<unsigned char>(bytes[i]);
+      lines = static_cast<unsigned char>(lines + (c == '\n'));
+      bits |= c;
+      controls |= static_cast<unsigned char>(c == 0) | static_cast<unsigned char>(c == '\r');
+    }
+    all.lines += lines;
+  }
+  all.ascii = bits < 128;
+  all.control = controls != 0;
+  return all;
+}
+
+// Finds the ends of cells in a buffer that ends in a line end.
+class Ends {
+ public:
+  Ends(const char* begin, const char* end, char separator)
+      : base_(begin), end_(end), separator_(separator), left_(found()) {}
+
+  // The next separator or line end.
+  const char* next() {
+    while (left_ == 0) {
+      base_ += 64;
+      left_ = found();
+    }
+    const char* at = base_ + __builtin_ctzll(left_);
+    left_ &= left_ - 1;
+    return at;
+  }
+
+  // Go on from another place.
+  void seek(const char* at) {
+    base_ = at;
+    left_ = found();
+  }
+
+ private:
+  const char* base_;
+  const char* end_;
+  char separator_;
+  std::uint64_t left_;  // a bit for each of 64 bytes from `base_`
+
+  std::uint64_t found() const {
+    std::uint64_t bits = 0;
+    const std::ptrdiff_t there = std::min<std::ptrdiff_t>(64, end_ - base_);
+#ifdef __SSE2__
+    if (there == 64) {
+      const __m128i line = _mm_set1_epi8('\n');
+      const __m128i cell = _mm_set1_epi8(separator_);
+      for (int i = 0; i < 4; ++i) {
+        const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(base_) + i);
+        const __m128i ends = _mm_or_si128(_mm_cmpeq_epi8(bytes, line), _mm_cmpeq_epi8(bytes, cell));
+        bits |= static_cast<std::uint64_t>(_mm_movemask_epi8(ends)) << 16 * i;
+      }
+      return bits;
+    }
+#endif
+    for (std::ptrdiff_t i = 0; i < there; ++i)
+      bits |= static_cast<std::uint64_t>(base_[i] == '\n' || base_[i] == separator_) << i;
+    return bits;
+  }
+};
+
 // Consecutive whole rows, read by one thread. The last byte before `end` is a line end.
 class Rows {
  public:
@@ -74,8 +158,8 @@ class Rows {
   Status status = Status::kDone;
 
   Rows(const Layout& layout, const char* begin, const char* end)
-      : columns(layout.width - layout.numbers), layout_(layout), at_(begin), end_(end) {
-    const auto lines = static_cast<std::size_t>(std::count(begin, end, '\n'));
+      : columns(layout.width - layout.numbers), layout_(layout), begin_(begin), end_(end) {
+    const auto lines = static_cast<std::size_t>(census_of(begin, end - begin).lines);
     // A row that is not blank has a byte at least for each column.
     capacity = std::min(lines, static_cast<std::size_t>(end - begin) / layout.width);
   }
@@ -83,87 +167,125 @@ class Rows {
   std::size_t size() const { return capacity * layout_.numbers * 8; }
 
   void read() noexcept try {
-    while (at_ < end_ && status == Status::kDone) row();
+#ifdef POLLY_BMI2
+    if (__builtin_cpu_supports("bmi2")) return all_by_bmi2();
+#endif
+    all();
   } catch (const std::bad_alloc&) {
     status = Status::kNoMemory;
   }
 
  private:
-  const Layout& layout_;
-  const char* at_;
+  const Layout layout_;
+  const char* begin_;
   const char* end_;
   std::string scratch_;
+  std::string_view cell_;
   bool solid_ = false;    // a character of this row is certainly no white space
   bool foreign_ = false;  // a character is beyond ASCII, and may be white space
   bool gap_ = false;      // a cell of an integer is empty
 
-  bool ends_cell(char c) const { return c == layout_.separator || c == '\n'; }
+#ifdef POLLY_BMI2
+  // The same with the shifts that processors have had since 2013: a fifth faster.
+  __attribute__((target("bmi,bmi2"), flatten)) void all_by_bmi2() { all(); }
+#endif
 
-  bool stop(Status why) {
-    status = why;
-    return false;
+  void all() {
+    if (layout_.integers) all_of<std::int64_t>();
+    else all_of<double>();
   }
 
-  void row() {
-    solid_ = foreign_ = gap_ = false;
-    std::size_t numbers = 0;
-    std::size_t texts = 0;
-    for (std::size_t column = 0; column < layout_.width; ++column) {
+  template <typename Number>
+  void all_of() {
+    Ends ends(begin_, end_, layout_.separator);
+    for (const char* at = begin_; at < end_ && status == Status::kDone;) {
+      solid_ = foreign_ = gap_ = false;
+      at = row<Number>(at, ends);
+    }
+  }
+
+  // Reads a row; the byte behind it.
+  template <typename Number>
+  const char* row(const char* at, Ends& ends) {
+    const char* const kinds = layout_.text;
+    const std::size_t width = layout_.width;
+    const char* const safe = end_ - at > kReach ? end_ - kReach : at;
+    const bool room = count < capacity;
+    char* out = room ? values + count * layout_.numbers * 8 : nullptr;
+    auto text = columns.begin();
+    const char* end = nullptr;
+    for (std::size_t column = 0; column < width; ++column) {
       if (column) {
-        if (*at_ == '\n') return skip_blank();
-        ++at_;
+        if (*end == '\n') return skip_blank(end);
+        at = end + 1;
       }
-      const bool read = layout_.text[column] ? text_cell(columns[texts++]) : number(numbers++);
-      if (!read) return;
+      end = layout_.csv_quotes && *at == '"' ? quoted(at, ends) : ends.next();
+      if (end == nullptr) return at;
+      Number value;
+      if (!kinds[column] && room && at < safe && quick(at, end, &value)) {
+        solid_ = true;
+        std::memcpy(out, &value, 8);
+        out += 8;
+        continue;
+      }
+      if (*at != '"' || !layout_.csv_quotes)
+        cell_ = {at, static_cast<std::size_t>(end - at)};
+      if (!solid_) look();
+      if (kinds[column]) {
+        (text++)->push(cell_);
+      } else if (room) {
+        if (!slow(&value)) return at;
+        std::memcpy(out, &value, 8);
+        out += 8;
+      }
     }
-    while (*at_ == layout_.separator || (*at_ != '\n' && space(*at_))) ++at_;
-    if (*at_ != '\n') {
-      stop(Status::kUnusual);
-    } else if (!solid_) {
-      skip_blank();
-    } else if (gap_) {
-      stop(Status::kNotIntegers);
-    } else {
-      ++at_;
-      ++count;
-    }
+    return finish(end, ends);
+  }
+
+  // Behind the last cell; what may follow there is empty cells.
+  const char* finish(const char* end, Ends& ends) {
+    const char* last = end;
+    while (*last == layout_.separator || (*last != '\n' && space(*last))) ++last;
+    if (*last != '\n') return stop(Status::kUnusual, end);
+    if (last != end) ends.seek(last + 1);
+    if (!solid_) return skip_blank(last);
+    if (gap_) return stop(Status::kNotIntegers, end);
+    if (count == capacity) return stop(Status::kUnusual, end);
+    ++count;
+    return last + 1;
+  }
+
+  const char* stop(Status why, const char* at) {
+    status = why;
+    return at;
   }
 
   // At the end of a row that has too few cells, or nothing in them.
-  void skip_blank() {
-    if (solid_ || foreign_) {
-      stop(Status::kUnusual);
-      return;
-    }
+  const char* skip_blank(const char* end) {
+    if (solid_ || foreign_) return stop(Status::kUnusual, end);
     for (Column& column : columns) column.keep(count);
-    ++at_;
+    return end + 1;
   }
 
-  // The cell that begins here; `at_` is behind it then. False where its quotes are unusual.
-  bool cell(std::string_view* found) {
-    if (layout_.csv_quotes && *at_ == '"') {
-      if (!quoted()) return stop(Status::kUnusual);
-      *found = scratch_;
-    } else {
-      const char* begin = at_;
-      while (!ends_cell(*at_)) ++at_;
-      *found = {begin, static_cast<std::size_t>(at_ - begin)};
-    }
-    if (!solid_) look(*found);
-    return true;
-  }
-
-  bool quoted() {
+  // The end of a cell that begins with a quote, its text in `cell_`; null where it is unusual.
+  const char* quoted(const char* at, Ends& ends) {
     scratch_.clear();
-    for (++at_; *at_ != '\n'; ++at_) {
-      if (*at_ == '"' && *++at_ != '"') return ends_cell(*at_);
-      scratch_.push_back(*at_);
+    for (++at; *at != '\n'; ++at) {
+      if (*at == '"' && *++at != '"') {
+        if (*at != layout_.separator && *at != '\n') break;
+        cell_ = scratch_;
+        ends.seek(at);
+        return ends.next();
+      }
+      if (*at == '\n') break;
+      scratch_.push_back(*at);
     }
-    return false;
+    status = Status::kUnusual;
+    return nullptr;
   }
 
-  void look(std::string_view cell) {
-    for (const char c : cell) {
+  void look() {
+    for (const char c : cell_) {
       if (space(c)) continue;
       if (static_cast<unsigned char>(c) < 128) {
         solid_ = true;
@@ -173,53 +295,26 @@ class Rows {
     }
   }
 
-  bool text_cell(Column& column) {
-    std::string_view found;
-    if (!cell(&found)) return false;
-    column.push(found);
-    return true;
+  static bool quick(const char* at, const char* end, double* value) {
+    return quick_decimal(at, end, value);
   }
 
-  bool number(std::size_t position) {
-    if (count == capacity) {  // what is left has too few bytes for a row, unless it is blank
-      std::string_view found;
-      return cell(&found) && (!solid_ || stop(Status::kUnusual));
-    }
-    char* out = values + (count * layout_.numbers + position) * 8;
-    return layout_.integers ? integer(out) : decimal(out);
+  static bool quick(const char* at, const char* end, std::int64_t* value) {
+    return quick_integer(at, end, value);
   }
 
-  bool decimal(char* out) {
-    double value;
-    const char* behind = end_ - at_ >= kReach ? short_decimal(at_, &value) : nullptr;
-    if (behind != nullptr && ends_cell(*behind)) {
-      at_ = behind;
-      solid_ = true;
-    } else {
-      std::string_view found;
-      if (!cell(&found)) return false;
-      if (!any_number(found, !layout_.csv_quotes, &value)) return stop(Status::kUnusual);
-    }
-    std::memcpy(out, &value, 8);
-    return true;
+  bool slow(double* value) {
+    if (any_number(cell_, !layout_.csv_quotes, value)) return true;
+    status = Status::kUnusual;
+    return false;
   }
 
-  bool integer(char* out) {
-    std::int64_t value;
-    const char* behind = end_ - at_ >= kReach ? short_integer(at_, &value) : nullptr;
-    if (behind != nullptr && ends_cell(*behind)) {
-      at_ = behind;
-      solid_ = true;
-    } else {
-      std::string_view found;
-      if (!cell(&found)) return false;
-      gap_ = gap_ || trimmed(found).empty();
-      value = 0;
-      if (!gap_ && !any_integer(found, !layout_.csv_quotes, &value))
-        return stop(Status::kNotIntegers);
-    }
-    std::memcpy(out, &value, 8);
-    return true;
+  bool slow(std::int64_t* value) {
+    *value = 0;
+    gap_ = gap_ || trimmed(cell_).empty();
+    if (gap_ || any_integer(cell_, !layout_.csv_quotes, value)) return true;
+    status = Status::kNotIntegers;
+    return false;
   }
 };
 
@@ -342,7 +437,20 @@ PyObject* parse(PyObject*, PyObject* args) {
   return found;
 }
 
+PyObject* census(PyObject*, PyObject* args) {
+  Py_buffer data;
+  if (!PyArg_ParseTuple(args, "y*:census", &data)) return nullptr;
+  Census found;
+  Py_BEGIN_ALLOW_THREADS
+  found = census_of(static_cast<const char*>(data.buf), data.len);
+  Py_END_ALLOW_THREADS
+  PyBuffer_Release(&data);
+  return Py_BuildValue("(nNN)", found.lines, PyBool_FromLong(found.ascii),
+                       PyBool_FromLong(found.control));
+}
+
 PyMethodDef methods[] = {
+    {"census", census, METH_VARARGS, "census(data): see polly_assets.native.text"},
     {"parse", parse, METH_VARARGS,
      "parse(data, start, stop, separator, text, csv_quotes, integers): see polly_assets.native.text"},
     {nullptr, nullptr, 0, nullptr}};

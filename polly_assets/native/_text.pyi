@@ -1,5 +1,6 @@
 from typing import Literal
 
+def census(data: bytes | bytearray | memoryview, /) -> tuple[int, bool, bool]: ...
 def parse(
     data: bytes | bytearray | memoryview,
     start: int,

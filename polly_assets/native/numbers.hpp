@@ -31,6 +31,8 @@ constexpr std::uint64_t kTens[] = {1,       10,       100,       1000,      1000
                                    100000,  1000000,  10000000,  100000000};
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
+inline bool digit(char c) { return c >= '0' && c <= '9'; }
+
 inline bool space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 inline std::string_view trimmed(std::string_view cell) {
@@ -59,6 +61,9 @@ inline bool by_library(std::string_view cell, double* out) {
 #ifdef _WIN32
   return false;
 #else
+  for (const char c : cell) {
+    if (!digit(c) && c != '.' && c != 'e' && c != 'E' && c != '+' && c != '-') return false;
+  }
   static const locale_t plain = newlocale(LC_ALL_MASK, "C", nullptr);
   if (plain == nullptr) return false;
   const std::string copy(cell);
@@ -70,11 +75,7 @@ inline bool by_library(std::string_view cell, double* out) {
 
 // An unsigned number of digits, point and exponent.
 inline bool unsigned_number(std::string_view cell, double* out) {
-  for (const char c : cell) {
-    if (!((c >= '0' && c <= '9') || c == '.' || c == 'e' || c == 'E' || c == '+' || c == '-'))
-      return false;
-  }
-  if (cell.empty() || cell[0] == '+' || cell[0] == '-') return false;
+  if (cell.empty() || !(digit(cell.front()) || cell.front() == '.')) return false;
 #ifdef __cpp_lib_to_chars
   const char* last = cell.data() + cell.size();
   const auto found = std::from_chars(cell.data(), last, *out);
@@ -116,72 +117,105 @@ inline bool any_integer(std::string_view cell, bool unquote, std::int64_t* out) 
   return found.ec == std::errc() && found.ptr == last;
 }
 
-// Up to eight digits at `p`, where eight bytes can be read: how many, and their value.
-inline int digits(const char* p, std::uint64_t* value) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && FLT_EVAL_METHOD == 0
+constexpr bool kQuick = true;
+#else
+constexpr bool kQuick = false;
+#endif
+
+constexpr std::ptrdiff_t kReach = 32;  // bytes behind the begin of a cell that quick reads look at
+
+inline std::uint64_t eight_bytes(const char* p) {
   std::uint64_t word;
   std::memcpy(&word, p, 8);
-  word ^= 0x3030303030303030u;
-  const std::uint64_t others = ((word + 0x7676767676767676u) | word) & 0x8080808080808080u;
-  const int count = others ? __builtin_ctzll(others) >> 3 : 8;
-  if (count == 0) {
-    *value = 0;
-    return 0;
+  return word;
+}
+
+// Eight digits, each a byte from 0 to 9, the first lowest.
+inline std::uint64_t value_of(std::uint64_t digits) {
+  digits = (digits * 2561) >> 8;
+  digits = ((digits & 0x00FF00FF00FF00FFu) * 6553601) >> 16;
+  return ((digits & 0x0000FFFF0000FFFFu) * 42949672960001u) >> 32;
+}
+
+// High bits where a byte is more than 9; right up to the first of them.
+inline std::uint64_t no_digits(std::uint64_t digits) {
+  return ((digits + 0x7676767676767676u) | digits) & 0x8080808080808080u;
+}
+
+// A cell of one to eight characters that are digits, and a point at most.
+inline bool tiny(const char* p, std::size_t length, std::uint64_t* whole, int* after) {
+  std::uint64_t word = eight_bytes(p) << 8 * (8 - length);  // the last character highest
+  const std::uint64_t points = word ^ 0x2E2E2E2E2E2E2E2Eu;
+  const std::uint64_t point =
+      (points - 0x0101010101010101u) & ~points & 0x8080808080808080u;
+  *after = 0;
+  if (point) {
+    const int bit = __builtin_ctzll(point) & ~7;
+    const std::uint64_t before = word & ((std::uint64_t{1} << bit) - 1);
+    word = (word >> bit >> 8 << bit << 8) | before << 8;
+    *after = 7 - bit / 8;
+    if (--length == 0) return false;
   }
-  word <<= 8 * (8 - count);
-  word = (word * 2561) >> 8;
-  word = (word & 0x00FF00FF00FF00FFu) * 6553601 >> 16;
-  *value = (word & 0x0000FFFF0000FFFFu) * 42949672960001u >> 32;
+  word ^= 0x3030303030303030u << 8 * (8 - length);
+  *whole = value_of(word);
+  return no_digits(word) == 0;
+}
+
+// Up to eight digits from `p`: how many, and their value.
+inline int some_digits(const char* p, std::uint64_t* value) {
+  const std::uint64_t word = eight_bytes(p) ^ 0x3030303030303030u;
+  const std::uint64_t others = no_digits(word);
+  const int count = others ? __builtin_ctzll(others) >> 3 : 8;
+  *value = count ? value_of(word << 8 * (8 - count)) : 0;
   return count;
 }
 
-constexpr std::ptrdiff_t kReach = 28;  // bytes that `short_decimal` may look at
-
-// A plain decimal of few digits: the byte behind it, or null where it is not so simple.
-inline const char* short_decimal(const char* p, double* out) {
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && FLT_EVAL_METHOD == 0
-  const bool negative = *p == '-';
-  p += negative;
-  std::uint64_t whole;
-  std::uint64_t part;
-  const int before = digits(p, &whole);
+// A longer cell of digits and a point: up to 7 before, up to 16 behind.
+inline bool plain(const char* p, const char* end, std::uint64_t* whole, int* after) {
+  const int before = some_digits(p, whole);
   p += before;
-  if (before == 8) return nullptr;
-  int after = 0;
-  if (*p == '.') {
-    ++p;
-    after = digits(p, &part);
-    p += after;
-    whole = whole * kTens[after] + part;
-    if (after == 8) {
-      const int more = digits(p, &part);
-      p += more;
-      after += more;
-      if (before + after > 18) return nullptr;
-      whole = whole * kTens[more] + part;
-    }
+  if (before == 8 || *p != '.') return false;
+  std::uint64_t part;
+  int count = some_digits(++p, &part);
+  *after = count;
+  *whole = *whole * kTens[count] + part;
+  if (count == 8) {
+    count = some_digits(p + 8, &part);
+    *after += count;
+    if (before + *after > 18) return false;
+    *whole = *whole * kTens[count] + part;
   }
-  if (before + after == 0 || whole > (std::uint64_t{1} << 53)) return nullptr;
-  const double value = static_cast<double>(whole) / kPowers[after];
-  *out = negative ? -value : value;
-  return p;
-#else
-  return nullptr;
-#endif
+  return p + *after == end && before + *after > 0 && *whole <= std::uint64_t{1} << 53;
 }
 
-// A whole number of few digits, likewise.
-inline const char* short_integer(const char* p, std::int64_t* out) {
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+// A cell that is a plain decimal of few digits, where `kReach` bytes can be read; else false.
+inline bool quick_decimal(const char* p, const char* end, double* out) {
+  if (!kQuick || p == end) return false;
   const bool negative = *p == '-';
   p += negative;
   std::uint64_t whole;
-  const int count = digits(p, &whole);
-  if (count == 0 || count == 8) return nullptr;
+  int after;
+  const auto length = static_cast<std::size_t>(end - p);
+  if (!(length - 1 < 8 ? tiny(p, length, &whole, &after) : plain(p, end, &whole, &after)))
+    return false;
+  const double value = static_cast<double>(static_cast<std::int64_t>(whole)) / kPowers[after];
+  *out = negative ? -value : value;
+  return true;
+}
+
+// A cell that is a whole number of few digits, likewise.
+inline bool quick_integer(const char* p, const char* end, std::int64_t* out) {
+  if (!kQuick || p == end) return false;
+  const bool negative = *p == '-';
+  p += negative;
+  std::uint64_t whole;
+  int after;
+  const auto length = static_cast<std::size_t>(end - p);
+  if (length - 1 >= 8 || !tiny(p, length, &whole, &after) || after) return false;
+  if (std::memchr(p, '.', length) != nullptr) return false;
   *out = negative ? -static_cast<std::int64_t>(whole) : static_cast<std::int64_t>(whole);
-  return p + count;
-#else
-  return nullptr;
-#endif
+  return true;
 }
 
 }  // namespace numbers

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,22 @@ class Rows:
     values: Values
 
 
+class Census(NamedTuple):
+    """What tells how much care a text needs: its line feeds; whether NUL or CR occurs."""
+
+    lines: int
+    ascii: bool
+    control: bool
+
+
+def census(data: bytes) -> Census:
+    """One look at every byte."""
+    module = compiled("_text")
+    if module is not None:
+        return Census(*module.census(data))
+    return Census(data.count(b"\n"), data.isascii(), b"\0" in data or b"\r" in data)
+
+
 def parse(
     data: bytes,
     start: int,
@@ -41,10 +57,10 @@ def parse(
 
     `data` is UTF-8 without NUL, its lines ended by `\n` (the last may lack it); `text` marks the
     columns that are not numbers. Blank lines and empty cells beyond the last column are passed
-    over. Numbers are float64 as Python's `float` gives them, NaN where missing; with `integers` they are int64
-    where every one is whole, without point or exponent, and none is missing. With `csv_quotes`
-    a quoted cell may hold separators; without, quotes around a number are taken off and those
-    around text are kept.
+    over. Numbers are float64 as Python's `float` gives them, NaN where missing; with `integers`
+    they are int64 where every one is whole, without point or exponent, and none is missing. With
+    `csv_quotes` a quoted cell may hold separators; without, quotes around a number are taken off
+    and those around text are kept.
     """
     if not data.endswith(b"\n"):
         data += b"\n"

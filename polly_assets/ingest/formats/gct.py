@@ -10,14 +10,14 @@ doi:10.1093/bioinformatics/bty784 (1.3).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import polars as pl
 
 from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Reader, Source
 from polly_assets.ingest.formats.checks import check_features, check_samples
-from polly_assets.ingest.formats.lines import Blocks
+from polly_assets.ingest.formats.lines import Blocks, Stretch, ahead
 from polly_assets.ingest.formats.sidecars import describe, read_sidecars
 from polly_assets.ingest.formats.table import Layout, fit, read_blocks, unique_names, unquote
 from polly_resources.errors import BadInput
@@ -72,14 +72,14 @@ class GctReader(Reader):
 def _read(source: Source) -> ParsedDataset:
     file = source.name
     blocks = Blocks(source.path, file)
-    stream = iter(blocks)
-    shape, header, samples, rest = _preamble(stream, file)
+    lines = _Lines(blocks, file)
+    shape, header, samples = _preamble(lines, file)
     layout = Layout(
         columns=tuple(header),
         text=(True,) * shape.leading + (False,) * shape.columns,
         first_line=4 + shape.column_fields,
     )
-    features, matrix = read_blocks(_body(rest, stream), layout, file)
+    features, matrix = read_blocks(lines.below(), layout, file)
     if features.height != shape.rows:
         total = shape.rows + shape.column_fields
         found = f"{features.height + shape.column_fields} rows below the header"
@@ -102,19 +102,8 @@ def _read(source: Source) -> ParsedDataset:
     )
 
 
-def _body(rest: list[tuple[bytes, int]], stream: Iterator[bytes]) -> Iterator[tuple[bytes, int]]:
-    """What is left of the blocks that were opened, emptying `rest`, then the others."""
-    while rest:
-        yield rest.pop()
-    for block in stream:
-        yield block, 0
-
-
-def _preamble(
-    stream: Iterator[bytes], file: str
-) -> tuple[_Shape, list[str], pl.DataFrame, list[tuple[bytes, int]]]:
-    """Shape, header cells, samples with their metadata, and the block in which the body begins."""
-    lines = _Lines(stream, file)
+def _preamble(lines: _Lines, file: str) -> tuple[_Shape, list[str], pl.DataFrame]:
+    """Shape, header cells, and samples with their metadata."""
     shape = _shape(lines.take(), lines.take(), file)
     cells = _header(lines.take().split("\t"), shape, file)
     names, columns = [], []
@@ -123,7 +112,9 @@ def _preamble(
         if not row:
             found = f"{line - 4} rows below the header"
             raise _dimensions(found, f"{shape.column_fields} rows of sample metadata", file, 4)
-        values = [unquote(c) for c in fit(row.split("\t"), shape.width, line, file)]
+        values = fit(row.split("\t"), shape.width, line, file)
+        if '"' in row:
+            values = [unquote(value) for value in values]
         if not values[0].strip():
             raise _header_error("a row of sample metadata without a name", file, line, 1)
         names.append(values[0])
@@ -132,24 +123,24 @@ def _preamble(
     samples = {"sample_id": pl.Series(cells[shape.leading :], dtype=pl.String)} | dict(
         zip(unique_names(names, "sample_id"), columns, strict=True)
     )
-    return shape, cells, pl.DataFrame(samples), [lines.rest]
+    return shape, cells, pl.DataFrame(samples)
 
 
 class _Lines:
-    """Takes lines from the beginning of a stream of blocks; `rest` is what was not taken."""
+    """Takes lines from the beginning of a file that comes in blocks."""
 
-    def __init__(self, stream: Iterator[bytes], file: str) -> None:
-        self._stream, self._file = stream, file
+    def __init__(self, blocks: Iterable[Stretch], file: str) -> None:
+        self._blocks, self._file = iter(blocks), file
         self._taken = 0
-        self.rest = (b"", 0)
+        self._open = Stretch(b"", 0, 1)
 
     def take(self) -> str:
         """The next line, empty beyond the end. Raises BadInput `too_much_metadata`."""
-        data, start = self.rest
+        data, start, line = self._open
         if start == len(data):
-            data, start = next(self._stream, b""), 0
+            data, start, line = next(self._blocks, Stretch(b"\n", 0, line))
         end = data.find(b"\n", start)
-        self.rest = (data, end + 1)
+        self._open = Stretch(data, end + 1, line + 1)
         self._taken += end - start
         if self._taken > _MAX_METADATA_BYTES:
             raise BadInput(
@@ -162,6 +153,13 @@ class _Lines:
                 "beside the file",
             )
         return data[start:end].decode()
+
+    def below(self) -> Iterator[Stretch]:
+        """All that was not taken."""
+        rest, self._open = self._open, Stretch(b"", 0, 0)
+        yield rest
+        del rest
+        yield from ahead(self._blocks)
 
 
 def _shape(version_line: str, dimension_line: str, file: str) -> _Shape:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import codecs
 import io
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, NamedTuple, cast
 
 from polly_assets.ingest.formats.packed import GZIP_ERRORS, check_growth, gunzipped
 from polly_assets.ingest.formats.text import (
@@ -26,11 +27,14 @@ from polly_assets.ingest.formats.text import (
     unified,
     utf16_notice,
 )
+from polly_assets.native.text import Census, census
 from polly_resources.errors import BadInput
 from polly_resources.records import Notice
 
-BLOCK_BYTES = 16 * 1024**2
-"""About what a block of lines has."""
+BLOCK_BYTES = 2 * 1024**2
+"""About what a block of lines has: as much as the caches of a processor hold."""
+
+_MOST_BYTES = 16 * 1024**2
 
 MAX_LINE = 256 * 1024 * 1024
 """Characters of the longest line; a variant of a million samples has 50 million."""
@@ -140,6 +144,14 @@ class Lines:
                 self.notices.append(Notice("bgzip_cut_short", message))
 
 
+class Stretch(NamedTuple):
+    """Whole lines: those of `data` from byte `start`, which begins line `line` of the file."""
+
+    data: bytes
+    start: int
+    line: int
+
+
 class Blocks:
     r"""A text file, plain or gzipped, in blocks of whole lines: UTF-8, each ended by `\n`.
 
@@ -151,7 +163,7 @@ class Blocks:
         self._path, self._name, self._size = path, name, size
         self.notices: list[Notice] = []
 
-    def __iter__(self) -> Iterator[bytes]:
+    def __iter__(self) -> Iterator[Stretch]:
         """At least one block.
 
         Raises BadInput `empty_file`, `corrupt_gzip`, `unpacks_too_large`, `line_too_long` or
@@ -159,23 +171,30 @@ class Blocks:
         """
         line = 1
         for raw in self._whole_lines():
-            block = unified(raw)
-            refuse_nul(block, self._name, line)
-            block, notice = as_utf8(block, self._name, line)
-            if notice is not None and not self.notices:
-                self.notices.append(notice)
-            line += block.count(b"\n")
-            yield block
+            block, found = raw, census(raw)
+            if found.control or not found.ascii:
+                block, found = self._cleaned(raw, line)
+            yield Stretch(block, 0, line)
+            line += found.lines
+
+    def _cleaned(self, block: bytes, line: int) -> tuple[bytes, Census]:
+        block = unified(block)
+        refuse_nul(block, self._name, line)
+        block, notice = as_utf8(block, self._name, line)
+        if notice is not None and not self.notices:
+            self.notices.append(notice)
+        return block, census(block)
 
     def _whole_lines(self) -> Iterator[bytes]:
         rest = b""
         for piece in self._gathered():
             end = _line_end(piece)
             if end:
-                yield b"".join((rest, memoryview(piece)[:end]))
+                yield b"".join((rest, memoryview(piece)[:end])) if rest or piece[end:] else piece
                 rest = piece[end:]
             else:
                 rest += piece
+                self._size = min(2 * self._size, _MOST_BYTES)  # lines are long: fewer copies
             if len(rest) > MAX_LINE_BYTES:
                 raise BadInput(
                     "line_too_long",
@@ -221,6 +240,18 @@ class Blocks:
                 file=self._name,
                 hint="export the file as UTF-8 text",
             ) from error
+
+
+def ahead(blocks: Iterator[Stretch]) -> Iterator[Stretch]:
+    """The blocks, each made in a thread of its own while the one before it is in use."""
+    block = next(blocks, None)
+    if block is None:
+        return
+    with ThreadPoolExecutor(1, "blocks") as pool:
+        while block is not None:
+            coming = pool.submit(next, blocks, None)
+            yield block
+            block = coming.result()
 
 
 def _line_end(piece: bytes) -> int:

@@ -20,6 +20,7 @@ import numpy as np
 import polars as pl
 
 from polly_assets.ingest.formats.base import Matrix
+from polly_assets.ingest.formats.lines import Stretch
 from polly_assets.ingest.formats.spool import Spool
 from polly_assets.native import text as native
 from polly_assets.native.text import Rows
@@ -93,9 +94,9 @@ def read_table(data: bytes, start: int, layout: Layout, file: str) -> Table:
 
 
 def read_blocks(
-    blocks: Iterable[tuple[bytes, int]], layout: Layout, file: str, *, transposed: bool = False
+    blocks: Iterable[Stretch], layout: Layout, file: str, *, transposed: bool = False
 ) -> tuple[pl.DataFrame, Matrix]:
-    """As `read_table`, of a body in blocks of whole rows, each with the byte that begins it.
+    """As `read_table`, of a body in blocks of whole rows, from lines that the blocks tell.
 
     Of the values no more than the spool's share stays in memory; they are features x samples,
     or samples x features where `transposed`. Where quoted cells may hold line ends, a block
@@ -103,25 +104,32 @@ def read_blocks(
     """
     spool = Spool(file, transposed=transposed)
     texts: list[Rows] = []
-    line = layout.first_line
-    for data, start in _in_records(blocks) if layout.csv_quotes else blocks:
+    for data, start, line in in_records(blocks) if layout.csv_quotes else blocks:
         for run in _runs(data, start, replace(layout, first_line=line), file):
             spool.add(run.values)
             texts.append(Rows(run.text, _none(layout)))
-        line += data.count(b"\n", start)
     return _joined(texts, layout), spool.matrix(sum(layout.numbers))
 
 
-def _in_records(blocks: Iterable[tuple[bytes, int]]) -> Iterator[tuple[bytes, int]]:
-    open_block = b""
-    for data, start in blocks:
-        open_block += data[start:]
-        if open_block.count(b'"') % 2 and len(open_block) <= _MAX_RECORD_BYTES:
-            continue
-        yield open_block, 0
-        open_block = b""
-    if open_block:
-        yield open_block, 0
+def in_records(blocks: Iterable[Stretch]) -> Iterator[Stretch]:
+    """The blocks, each whose quotes are odd together with the next."""
+    waiting: list[Stretch] = []
+    quotes = size = 0
+    for block in blocks:
+        waiting.append(block)
+        quotes += block.data.count(b'"', block.start)
+        size += len(block.data)
+        if quotes % 2 == 0 or size > _MAX_RECORD_BYTES:
+            yield _together(waiting)
+            waiting, quotes, size = [], 0, 0
+    if waiting:
+        yield _together(waiting)
+
+
+def _together(blocks: list[Stretch]) -> Stretch:
+    if len(blocks) == 1:
+        return blocks[0]
+    return Stretch(b"".join(data[start:] for data, start, _ in blocks), 0, blocks[0].line)
 
 
 def _runs(data: bytes, start: int, layout: Layout, file: str) -> Iterator[Rows]:
@@ -138,7 +146,9 @@ def _runs(data: bytes, start: int, layout: Layout, file: str) -> Iterator[Rows]:
     )
     quoted = not layout.csv_quotes and data.find(b'"', start) >= 0
     for run in _carefully(data[start:], layout, file) if runs is None else runs:
-        yield Rows([_without_quotes(c) for c in run.text], run.values) if quoted else run
+        if len(run.values):
+            text = [_without_quotes(column) for column in run.text] if quoted else run.text
+            yield Rows(text, run.values)
 
 
 def _none(layout: Layout) -> Values:
