@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from polly_assets.ingest.formats.table import unquote
 from polly_resources.errors import BadInput
 
 NAMES: Mapping[str, tuple[str, ...]] = {
@@ -52,10 +53,31 @@ CLASSES = frozenset(_CLASSES.split())
 """The values of Variant_Classification that GDC, TCGA and cBioPortal define."""
 
 
+MAX_COLUMNS = 10_000
+_LONGEST_HEADER = 500_000
+
+
 def is_header(line: str) -> bool:
     """Whether a line names the columns of a MAF."""
     names = {cell.strip(' "').lower() for cell in line.split("\t")}
     return MARKS[0] in names and not names.isdisjoint(MARKS[1:])
+
+
+def names_of(line: str, file: str, number: int) -> list[str]:
+    """The column names in a line. Raises BadInput `too_many_columns`."""
+    if (found := line.count("\t") + 1) > MAX_COLUMNS or len(line) > _LONGEST_HEADER:
+        raise BadInput(
+            "too_many_columns",
+            f"the header has {found} columns and {len(line)} characters, expected at most "
+            f"{MAX_COLUMNS} and {_LONGEST_HEADER}",
+            file=file,
+            place=f"line {number}",
+            hint="check that the file is what its name says",
+        )
+    header = [unquote(cell).strip() for cell in line.split("\t")]
+    while len(header) > 1 and not header[-1]:
+        header.pop()
+    return header
 
 
 def places(header: Sequence[str], file: str, line: int) -> dict[str, int]:

@@ -15,10 +15,10 @@ class Tally:
         self._first: dict[str, Notice] = {}
         self._count: dict[str, int] = {}
 
-    def note(self, code: str, message: str, place: str = "") -> None:
-        """Count a doubt; the first of its code is the one that is told."""
+    def note(self, code: str, message: str, place: str = "", *, times: int = 1) -> None:
+        """Count a doubt that was met so many times; the first of its code is told."""
         self._first.setdefault(code, Notice(code, message, place))
-        self._count[code] = self._count.get(code, 0) + 1
+        self._count[code] = self._count.get(code, 0) + times
 
     def notices(self) -> tuple[Notice, ...]:
         """One notice for each code, in order of first appearance."""
