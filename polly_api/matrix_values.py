@@ -6,12 +6,12 @@ Owns reading only the blocks that are needed. Keep out: how blocks become arrays
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from polly_api.pinned import Pinned
 from polly_assets.ingest.formats.base import BLOCK_FEATURES
@@ -21,6 +21,9 @@ from polly_resources.errors import Unavailable
 
 Positions = npt.NDArray[np.integer[Any]]
 Values = npt.NDArray[Any]
+
+HELD_CELLS = 16_000_000
+"""Cells of blocks that are read at once; one block at least."""
 
 _LABELS = frozenset({"dataset_id", "matrix", "shard"})
 _COLUMNS = [name for name in MATRICES.schema().names if name not in _LABELS]
@@ -38,22 +41,42 @@ def matrix_values(
     Raises Unavailable where what is stored has not the shape that the caller was told:
     the dataset was replaced between two reads.
     """
-    where: dict[str, Sequence[object]] = {"dataset_id": [dataset_id], "matrix": ["X"]}
-    if at is not None:
-        where["block"] = np.unique(at // BLOCK_FEATURES).tolist()
-    stored = pinned.read(f"{atlas}/{MATRICES.name}", MATRICES, _COLUMNS, where)
-    rows = assemble(stored) if stored.num_rows else None
-    if rows is None or rows.shape[1] != shape[1]:
-        raise _changed(dataset_id)
-    held = _positions(stored)
+    where = {"dataset_id": [dataset_id], "matrix": ["X"]}
+    table = f"{atlas}/{MATRICES.name}"
     if at is None:
-        if len(held) != shape[0]:
+        counts = pinned.read(table, MATRICES, ["feature_count"], where)["feature_count"]
+        if (pc.sum(counts).as_py() or 0) != shape[0]:
             raise _changed(dataset_id)
-        return _dense(rows, None)
-    found = np.searchsorted(held, at)
-    if (found == len(held)).any() or not np.array_equal(held[found], at):
-        raise _changed(dataset_id)
-    return _dense(rows, found)
+        at = np.arange(shape[0])
+    parts: list[tuple[Positions, Values]] = []
+    for blocks in _runs(np.unique(at // BLOCK_FEATURES), shape[1]):
+        here = np.flatnonzero(np.isin(at // BLOCK_FEATURES, blocks))
+        stored = pinned.read(table, MATRICES, _COLUMNS, {**where, "block": blocks.tolist()})
+        rows = assemble(stored) if stored.num_rows else None
+        if rows is None or rows.shape[1] != shape[1]:
+            raise _changed(dataset_id)
+        held = _positions(stored)
+        found = np.searchsorted(held, at[here])
+        if (found == len(held)).any() or not np.array_equal(held[found], at[here]):
+            raise _changed(dataset_id)
+        parts.append((here, _dense(rows, found)))
+    return _joined(parts, (len(at), shape[1]))
+
+
+def _joined(parts: list[tuple[Positions, Values]], shape: tuple[int, int]) -> Values:
+    if len(parts) == 1:
+        return parts[0][1]
+    values = np.empty(shape, parts[0][1].dtype)
+    while parts:
+        here, part = parts.pop()
+        values[here] = part
+    return values
+
+
+def _runs(blocks: Positions, samples: int) -> list[Positions]:
+    """The blocks in runs that may be held at once."""
+    step = max(1, HELD_CELLS // (BLOCK_FEATURES * max(1, samples)))
+    return [blocks[start : start + step] for start in range(0, len(blocks), step)]
 
 
 def _positions(stored: pa.Table) -> Positions:
@@ -64,12 +87,10 @@ def _positions(stored: pa.Table) -> Positions:
     return np.concatenate([np.arange(n) + first for first, n in zip(starts, counts, strict=True)])
 
 
-def _dense(rows: Rows, at: Positions | None) -> Values:
-    """These rows (None: all), with the zeros that sparse ones leave out."""
+def _dense(rows: Rows, at: Positions) -> Values:
+    """These rows, with the zeros that sparse ones leave out."""
     if rows.indices is None:
-        full = rows.values.reshape(rows.shape)
-        return full if at is None else full[at]
-    at = np.arange(rows.shape[0]) if at is None else at
+        return rows.values.reshape(rows.shape)[at]
     starts, counts = rows.indptr[at], np.diff(rows.indptr)[at]
     ends = np.cumsum(counts)
     kept = np.arange(counts.sum()) + np.repeat(starts - ends + counts, counts)

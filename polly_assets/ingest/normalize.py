@@ -34,7 +34,10 @@ from polly_assets.schema import (
     VARIANTS,
 )
 
-_NOT_FINITE = {"NaN": None, "Infinity": "inf", "-Infinity": "-inf"}
+_INFINITE = {"inf": "Infinity", "-inf": "-Infinity"}
+"""Infinities as text, spelled as JSON's dialects and every SQL engine's casts spell them."""
+
+_NOT_FINITE = {"NaN": None, **{word: word for word in _INFINITE.values()}}
 
 PIECE_BYTES = 64 * 1024 * 1024
 """Values held at once when a matrix is turned into rows."""
@@ -260,7 +263,7 @@ def _storable(frame: pl.DataFrame) -> pl.DataFrame:
         if kind.is_float():
             column = column.fill_nan(None)
             if frame[name].is_infinite().any():
-                column = column.cast(pl.String)
+                column = column.cast(pl.String).replace(_INFINITE)
         elif not (kind.is_integer() or kind in (pl.Boolean, pl.String, pl.List(pl.String))):
             column = column.cast(pl.String)
         safe.append(column)

@@ -1,7 +1,8 @@
 """The blocks of matrix X become the long table, ordered by gene.
 
-Owns the derivation of `measurements` from `matrices`, `features` and `normalized_samples`.
-Keep out: reading files and answering queries.
+Owns the derivation of `measurements` from `matrices`, `features` and `normalized_samples`, of
+datasets that fit into memory together. Keep out: those that do not (`large_measurements`),
+reading files and answering queries.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from polly_assets.publish.blocks import Rows, assemble, split
+from polly_assets.publish.large_measurements import long_rows
 from polly_assets.schema import FEATURES, MATRICES, MEASUREMENTS, NORMALIZED_SAMPLES
 from polly_assets.work import Work
 
@@ -27,34 +29,60 @@ CHUNK_VALUES = 4_000_000
 def measurements(work: Work, datasets: Sequence[dict[str, Any]]) -> int:
     """Derive and store the long rows of the datasets' matrix X; the number of rows.
 
-    One chunk is written while the next is made.
+    One chunk is written while the next is made. A dataset of more values is written as they
+    are made, in one commit.
     """
     written = 0
-    writing: Future[None] | None = None
+    writing: Future[int] | None = None
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="write") as pool:
         for chunk in _chunks(datasets):
-            rows = _long_rows(work, chunk)
+            large = _cells(chunk[0]) > CHUNK_VALUES
+            rows = None if large else _long_rows(work, chunk)
             if writing is not None:
-                writing.result()
-            ids = [row["dataset_id"] for row in chunk]
-            writing = pool.submit(work.replace, MEASUREMENTS, rows, ids)
+                written += writing.result()
+            if rows is None:
+                writing = pool.submit(_write_large, work, chunk[0])
+            else:
+                writing = pool.submit(_write, work, chunk, rows)
+    return written + (writing.result() if writing is not None else 0)
+
+
+def _write(work: Work, datasets: Sequence[dict[str, Any]], rows: pa.Table) -> int:
+    work.replace(MEASUREMENTS, rows, [row["dataset_id"] for row in datasets])
+    return int(rows.num_rows)
+
+
+def _write_large(work: Work, dataset: dict[str, Any]) -> int:
+    written = 0
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        nonlocal written
+        for rows in long_rows(work, dataset, CHUNK_VALUES) if _has_values(dataset) else ():
             written += rows.num_rows
-    if writing is not None:
-        writing.result()
+            yield from rows.to_batches()
+
+    rows = pa.RecordBatchReader.from_batches(MEASUREMENTS.schema(), batches())
+    keys = [dataset["dataset_id"]]
+    work.tables.write(work.name(MEASUREMENTS), MEASUREMENTS, rows, replace=keys)
     return written
 
 
 def _chunks(datasets: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Datasets of CHUNK_VALUES values together, or a single one of more."""
     chunk: list[dict[str, Any]] = []
     values = 0
     for row in datasets:
-        chunk.append(row)
-        values += row["total_num_samples"] * row["total_num_features"]
-        if values >= CHUNK_VALUES:
+        if chunk and values + _cells(row) > CHUNK_VALUES:
             yield chunk
             chunk, values = [], 0
+        chunk.append(row)
+        values += _cells(row)
     if chunk:
         yield chunk
+
+
+def _cells(row: dict[str, Any]) -> int:
+    return int(row["total_num_samples"] * row["total_num_features"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +120,7 @@ def _matrices(work: Work, datasets: list[dict[str, Any]]) -> dict[str, Rows]:
 
 
 def _has_values(row: dict[str, Any]) -> bool:
-    cells = row["total_num_samples"] * row["total_num_features"]
-    return "X" in row["matrices"] and bool(cells > 0)
+    return "X" in row["matrices"] and _cells(row) > 0
 
 
 def _order(work: Work, ids: list[str]) -> _Order:

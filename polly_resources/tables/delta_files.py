@@ -167,7 +167,7 @@ class _File:
         """Whether these rows, too, would be more than a group; what comes together stays so."""
         rows = sum(each.num_rows for each in (*self.waiting, *more))
         size = sum(each.nbytes for each in (*self.waiting, *more))
-        return rows > self.rows_per_group or size > GROUP_BYTES
+        return bool(rows > self.rows_per_group or size > GROUP_BYTES)
 
     def close(self) -> AddAction:
         """End the file; what a commit is to tell of it."""

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_np
 
 from polly_api import matrix_tables
+from polly_api import matrix_values as matrix_values_module
 from polly_api.matrix_tables import MatrixTables
 from polly_api.matrix_values import matrix_values
 from polly_api.pinned import Pinned
@@ -112,7 +113,11 @@ def test_any_matrix(tmp_path_factory: pytest.TempPathFactory, data: st.DataObjec
     features = [f"g{i}" for i in range(shape[0])]
     stored.add("D", matrix, samples=[f"s{i}" for i in range(shape[1])], features=features)
     at = sorted(data.draw(st.sets(st.integers(0, shape[0] - 1), min_size=1, max_size=9)))
-    found = matrix_values(Pinned(stored.tables), "geo", "D", np.array(at), (len(at), shape[1]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(matrix_values_module, "HELD_CELLS", data.draw(st.sampled_from([1, 10**9])))
+        pinned = Pinned(stored.tables)
+        found = matrix_values(pinned, "geo", "D", np.array(at), (len(at), shape[1]))
+        assert np.array_equal(matrix_values(pinned, "geo", "D", None, shape), x)
     assert found.dtype == x.dtype
     assert np.array_equal(found, x[at])
     rids = [features[i] for i in at]

@@ -213,6 +213,13 @@ class TestMetadata:
         assert restored_samples(frame)["x"].to_list() == [None, 1.0]
         assert restored_samples(frame)["y"].to_list() == [None, np.inf]
 
+    def test_infinities_are_stored_as_every_engine_reads_them(self):
+        frame = pl.DataFrame({"sample_id": ["a", "b", "c"], "x": [np.inf, -np.inf, 0.1]})
+        rows = normalize.sample_rows(parsed(samples=frame), 0)
+        stored = [json.loads(text)["x"] for text in rows["metadata"].to_pylist()]
+        assert stored == ["Infinity", "-Infinity", "0.1"]
+        assert restored_samples(frame).equals(frame)
+
     def test_other_types_become_text(self):
         frame = pl.DataFrame(
             {
@@ -291,7 +298,7 @@ class TestRows:
         assert table.schema == NORMALIZED_DATASETS.schema()
         (row,) = table.to_pylist()
         metadata = json.loads(row["metadata"], parse_constant=pytest.fail)
-        assert metadata == {"title": "é", "n": 3, "list": [1, None], "bad": None, "e": ["inf"]}
+        assert metadata == {"title": "é", "n": 3, "list": [1, None], "bad": None, "e": ["Infinity"]}
         assert json.loads(row["notices"]) == [
             {"code": "w", "message": "message", "place": "line 2"}
         ]

@@ -91,6 +91,19 @@ def test_ordered_by_name_in_each_file_and_missing_is_null(instance):
     assert found(instance, "a") == expected("a", x)
 
 
+def test_a_large_matrix_is_ordered_by_name_range_by_range(instance, monkeypatch):
+    monkeypatch.setattr(measurements, "CHUNK_VALUES", 200)
+    x = values("float64", (100, 3), 5)
+    before = instance.tables.version("demo/measurements")
+    measurements.measurements(instance.work(), [store(instance, "a", DenseMatrix(x))])
+    assert before is None and instance.tables.version("demo/measurements") == 1  # 0 made it
+    (file,) = instance.tables.files("demo/measurements").files
+    names = pq.read_table(file, columns=["name"])["name"].to_pylist()
+    falls = sum(one > other for one, other in pairwise(names))
+    assert falls == 1  # blocks of 64 and of 36 features
+    assert found(instance, "a") == expected("a", x)
+
+
 def test_symbols_names_and_shards(instance):
     row = store(
         instance, "a", DenseMatrix(np.array([[1.0], [2.0]])), ["TP53", "zzz"], ["a_s0"], shard=3
@@ -103,14 +116,14 @@ def test_symbols_names_and_shards(instance):
     ]
 
 
-@pytest.mark.parametrize("limit", [1, 300, 10**9])
+@pytest.mark.parametrize("limit", [1, 199, 400, 10**9])
 def test_chunks_join(instance, monkeypatch, limit):
     monkeypatch.setattr(measurements, "CHUNK_VALUES", limit)
     xs = {name: values("float64", (100, 2), n) for n, name in enumerate("abc")}
     rows = [store(instance, name, DenseMatrix(x)) for name, x in xs.items()]
     measurements.measurements(instance.work(), rows)
     files = len(instance.tables.files("demo/measurements").files)
-    assert files == {1: 3, 300: 2, 10**9: 1}[limit]
+    assert files == {1: 3, 199: 3, 400: 2, 10**9: 1}[limit]
     for name, x in xs.items():
         assert found(instance, name) == expected(name, x)
 
@@ -149,6 +162,10 @@ def test_any_matrices(tmp_path_factory, data):
             store(instance, f"d{n}", Sparse(sp.csr_matrix(x)) if sparse else DenseMatrix(x))
         )
         wanted[f"d{n}"] = expected(f"d{n}", x, stored=(x != 0) if sparse else None)
-    measurements.measurements(instance.work(), rows)
+    with pytest.MonkeyPatch.context() as patch:
+        limit = data.draw(st.sampled_from([1, 100, 10**9]))
+        patch.setattr(measurements, "CHUNK_VALUES", limit)
+        stored = measurements.measurements(instance.work(), rows)
+    assert stored == sum(map(len, wanted.values()))
     for name, triples in wanted.items():
         assert found(instance, name) == triples
