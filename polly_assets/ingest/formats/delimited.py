@@ -13,22 +13,25 @@ from dataclasses import replace
 import numpy as np
 
 from polly_assets.ingest.formats.base import (
-    DenseMatrix,
+    Block,
     FailedDataset,
+    Matrix,
     ParsedDataset,
     Reader,
     Source,
 )
+from polly_assets.ingest.formats.lines import Blocks
 from polly_assets.ingest.formats.orientation import has_decimal_commas, is_text_column, is_whole
 from polly_assets.ingest.formats.roles import Columns, plan, split
 from polly_assets.ingest.formats.separated import (
     Separated,
-    open_separated,
+    begin_separated,
+    pointed,
     present_cells,
     with_points,
 )
 from polly_assets.ingest.formats.sidecars import describe, read_sidecars
-from polly_assets.ingest.formats.table import Layout, Values, is_missing, read_table
+from polly_assets.ingest.formats.table import Layout, in_records, is_missing, read_blocks
 from polly_assets.ingest.formats.unsupported import is_other
 from polly_resources.errors import BadInput
 from polly_resources.records import Notice
@@ -114,9 +117,12 @@ def _read_swapped(source: Source, format_name: str, error: BadInput) -> ParsedDa
 
 def _read(source: Source, format_name: str) -> ParsedDataset:
     sidecars = read_sidecars(source)
-    file = _without_empty_end(open_separated(source.path, source.name))
+    begun, blocks, body = begin_separated(source.path, source.name)
+    file = _without_empty_end(begun)
     text = _text_columns(file)
-    file = _with_points(file, text, source.name)
+    if commas := _decimal_commas(file, text):
+        file = with_points(file, commas, source.name)
+        body = pointed(in_records(body), file.separator, commas, source.name)
     ids, notices = _ids_column(file, text)
     table = Columns(
         names=file.header,
@@ -124,15 +130,16 @@ def _read(source: Source, format_name: str) -> ParsedDataset:
         ids=ids,
         first_ids=[row[ids].strip() for row in file.probe if ids < len(row)],
         row_ids=lambda: file.column(ids),
-        rows=file.rows,
+        rows=lambda: _count_rows(file, source),
         place=f"line {file.first_line}",
     )
     planned = plan(table, sidecars, source.name)
-    rows = read_table(file.data, file.start, _layout(file, planned.values), source.name)
+    layout = _layout(file, planned.values)
+    rows, matrix = read_blocks(body, layout, source.name, transposed=planned.transposed)
     samples, features, more = split(
         table,
         planned,
-        rows.text.select(f"c{i}" for i in planned.others()),
+        rows.select(f"c{i}" for i in planned.others()),
         (
             lambda column: f"line {file.first_line - 1}, column {column + 1}",
             lambda row: f"line {file.first_line + row}, column {ids + 1}",
@@ -141,16 +148,17 @@ def _read(source: Source, format_name: str) -> ParsedDataset:
     )
     described = describe(source, samples, features, sidecars)
     comments = {"comments": list(file.comments)} if file.comments else {}
-    rounded = _rounded(file, planned.values, rows.values)
+    rounded = _rounded(matrix) if layout.integers else ()
     return ParsedDataset(
         dataset_id=described.dataset_id,
         format=format_name,
         metadata=comments | dict(described.metadata),
         samples=described.samples,
         features=described.features,
-        matrices=(DenseMatrix(rows.values.T if planned.transposed else rows.values),),
+        matrices=(matrix,),
         data_type=described.data_type,
         notices=(
+            *blocks.notices,
             *file.notices,
             *notices,
             *planned.notices,
@@ -183,13 +191,12 @@ def _whole(file: Separated, values: tuple[bool, ...]) -> bool:
     )
 
 
-def _rounded(file: Separated, marks: tuple[bool, ...], values: Values) -> tuple[Notice, ...]:
+def _rounded(matrix: Matrix) -> tuple[Notice, ...]:
     """A Notice where whole numbers had to become floats that cannot hold them."""
-    if values.dtype == np.int64 or not values.size or not _whole(file, marks):
+    if matrix.dtype == "int64":
         return ()
-    with np.errstate(invalid="ignore"):
-        largest = max(abs(np.nanmax(values, initial=0)), abs(np.nanmin(values, initial=0)))
-    if not _EXACT <= largest < np.inf:
+    largest = max((_largest(block) for block in matrix.blocks()), default=0.0)
+    if largest < _EXACT:
         return ()
     message = (
         f"whole numbers up to {largest:.6g} are stored as float64, which may round those "
@@ -198,12 +205,26 @@ def _rounded(file: Separated, marks: tuple[bool, ...], values: Values) -> tuple[
     return (Notice("integers_rounded", message),)
 
 
-def _with_points(file: Separated, text: Sequence[bool], name: str) -> Separated:
-    """The file with decimal points, where its first numbers have decimal commas."""
+def _largest(block: Block) -> float:
+    """The largest finite number, whatever its sign."""
+    values = np.abs(np.asarray(block))
+    return float(np.max(values, initial=0, where=np.isfinite(values)))
+
+
+def _decimal_commas(file: Separated, text: Sequence[bool]) -> set[int]:
+    """The columns of numbers, where the first of these have decimal commas."""
     numbers = {i for i, is_text in enumerate(text) if not is_text}
-    if has_decimal_commas(cell for row in file.probe for i, cell in enumerate(row) if i in numbers):
-        return with_points(file, numbers, name)
-    return file
+    cells = (cell for row in file.probe for i, cell in enumerate(row) if i in numbers)
+    return numbers if has_decimal_commas(cells) else set()
+
+
+def _count_rows(file: Separated, source: Source) -> int:
+    """Lines below the header, up to the last that is not empty."""
+    lines = ended = 0
+    for data, _, line in Blocks(source.path, source.name):
+        whole = data.rstrip()
+        lines, ended = line + data.count(b"\n"), line + whole.count(b"\n") if whole else ended
+    return min(lines, ended + 1) - file.first_line
 
 
 def _without_empty_end(file: Separated) -> Separated:

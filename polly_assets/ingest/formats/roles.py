@@ -42,7 +42,8 @@ class Columns:
 
     `numbers` and `empty` mark the columns that hold numbers, and nothing at all; an unnamed
     column that is empty is none. `first_ids` are the row ids that the file begins with,
-    `row_ids` gives all of them and `rows` how many there are; all are of column `ids`.
+    `row_ids` gives all of them, or as many as are cheap to look at; both are of column `ids`.
+    `rows` says how many rows there are.
     `place` is where a fault of the whole table is told.
     """
 
@@ -169,8 +170,11 @@ def _orientation(
     if described:
         rows = described & {loosest(name) for name in table.row_ids()}
         return len(rows) > len(described & {loosest(name) for name in names}), ()
+    first = table.first_ids
+    if not looks_like_samples_as_rows(names, first, len(first)):
+        return False, ()
     count = table.rows()
-    if not looks_like_samples_as_rows(names, table.first_ids, count):
+    if not looks_like_samples_as_rows(names, first, count):
         return False, ()
     message = (
         f"{len(names)} columns named like genes and {count} rows named like samples "

@@ -9,12 +9,13 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
+from polly_assets.ingest.formats.lines import Blocks, Stretch, ahead
 from polly_assets.ingest.formats.table import Layout, is_missing, records
 from polly_assets.ingest.formats.text import read_bytes, utf8_lines
 from polly_resources.errors import BadInput
@@ -36,8 +37,8 @@ _TOLD = re.compile(r"sep=(.)[,;\t]*", re.IGNORECASE)
 class Separated:
     """A separated file, opened: its header, its first rows, and its body still unread.
 
-    `data` is the file as UTF-8; its body begins at byte `start` of line `first_line`.
-    `quoted` says whether quotes occur.
+    `data` is the file as UTF-8, or its beginning; its body begins at byte `start` of line
+    `first_line`. `quoted` says whether quotes may occur.
     """
 
     header: tuple[str, ...]
@@ -54,10 +55,6 @@ class Separated:
         """All below the header."""
         return self.data[self.start :].decode()
 
-    def rows(self) -> int:
-        """Lines below the header, up to the last that is not empty."""
-        return self.data.rstrip().count(b"\n", self.start) + 1
-
     def column(self, place: int) -> list[str]:
         """The cells of a column, from all rows that have it."""
         return [row[place].strip() for row in self.cells(place + 1) if place < len(row)]
@@ -73,14 +70,37 @@ class Separated:
 
 
 def open_separated(path: Path, name: str) -> Separated:
+    """A file that is held whole; see `opened`. Raises BadInput `no_rows`."""
+    data, notices = utf8_lines(read_bytes(path, name), name)
+    return opened(data, name, notices)
+
+
+def begin_separated(path: Path, name: str) -> tuple[Separated, Blocks, Iterator[Stretch]]:
+    """The beginning of a file that may be larger than memory, and its body in blocks.
+
+    The body can be taken once. Raises BadInput `no_rows`, and what `Blocks` does.
+    """
+    blocks = Blocks(path, name)
+    coming = iter(blocks)
+    data, more = next(coming).data, next(coming, None)
+    while more is not None and data.count(b"\n") <= _PROBE_LINES:  # lines are as long as blocks
+        data, more = data + more.data, next(coming, None)
+    file = opened(data, name)
+    body = Stretch(data, file.start, file.first_line)
+    if more is None:
+        return file, blocks, iter((body,))
+    file = replace(file, quoted=True)  # what comes may have quotes
+    return file, blocks, ahead(chain((body, more), coming))
+
+
+def opened(data: bytes, name: str, notices: tuple[Notice, ...] = ()) -> Separated:
     """Find separator, comments and header of a CSV, TSV or semicolon file.
 
-    Leading lines that start with `#` are comments, but for the last of them where it alone
-    is as wide as the row after it: then it is the header. A header one cell narrower than
-    the rows (as R writes it) gets an empty first cell. A first line `sep=;`, as Excel reads it,
-    names the separator. Raises BadInput `no_rows`.
+    `data` is the file or its beginning, in UTF-8. Leading lines that start with `#` are comments,
+    but for the last of them where it alone is as wide as the row after it: then it is the header.
+    A header one cell narrower than the rows (as R writes it) gets an empty first cell. A first
+    line `sep=;`, as Excel reads it, names the separator. Raises BadInput `no_rows`.
     """
-    data, notices = utf8_lines(read_bytes(path, name), name)
     quoted = b'"' in data
     lines = _beginning(data).split("\n")
     told = _TOLD.fullmatch(lines[0])
@@ -127,28 +147,38 @@ def present_cells(file: Separated, columns: Sequence[int]) -> list[list[str]]:
     return list(found.values())
 
 
-def with_points(file: Separated, columns: Collection[int], name: str) -> Separated:
-    """The file with decimal points for the decimal commas of these columns.
+def pointed(
+    body: Iterable[Stretch], separator: str, columns: Collection[int], name: str
+) -> Iterator[Stretch]:
+    """A body of whole records with decimal points for the decimal commas of these columns.
 
     Lines stay where they are. Raises BadInput `bad_quotes`.
     """
-    out = io.StringIO(newline="")
-    writer = csv.writer(out, delimiter=file.separator, lineterminator="\n")
-    try:
-        for row in csv.reader(io.StringIO(file.body(), newline=""), delimiter=file.separator):
-            writer.writerow(_pointed(row, columns))
-    except csv.Error as error:
-        raise BadInput(
-            "bad_quotes",
-            f"quoted text does not end, or a cell is endless ({error})",
-            file=name,
-            hint='a quote inside a quoted cell is written twice ("")',
-        ) from error
+    for data, start, line in body:
+        out = io.StringIO(newline="")
+        writer = csv.writer(out, delimiter=separator, lineterminator="\n")
+        text = io.StringIO(data[start:].decode(), newline="")
+        try:
+            writer.writerows(
+                _pointed(row, columns) for row in csv.reader(text, delimiter=separator)
+            )
+        except csv.Error as error:
+            raise BadInput(
+                "bad_quotes",
+                f"quoted text does not end, or a cell is endless ({error})",
+                file=name,
+                place=f"line {line} or below",
+                hint='a quote inside a quoted cell is written twice ("")',
+            ) from error
+        yield Stretch(out.getvalue().encode(), 0, line)
+
+
+def with_points(file: Separated, columns: Collection[int], name: str) -> Separated:
+    """The beginning of a file with points for decimal commas, and a Notice of that."""
     message = f"{name} has decimal commas, read as points"
     return replace(
         file,
         probe=tuple(tuple(_pointed(row, columns)) for row in file.probe),
-        data=file.data[: file.start] + out.getvalue().encode(),
         quoted=True,
         notices=(*file.notices, Notice("decimal_commas", message)),
     )

@@ -340,9 +340,10 @@ def test_real_cells_by_genes(real_data: Path) -> None:
     assert found.samples["sample_id"].to_list() == [f"Cell_{i}" for i in range(1, 560)]
     text = gzip.decompress(path.read_bytes()).decode().splitlines()
     assert found.features["feature_id"].to_list() == text[0].split(",")[1:]
+    matrix = values(found)
     for row in (0, 300, 558):
         expected = np.array(text[row + 1].split(",")[1:], dtype=float)
-        np.testing.assert_array_equal(found.matrices[0].values[:, row], expected)  # type: ignore[attr-defined]
+        np.testing.assert_array_equal(matrix[:, row], expected)
 
 
 def test_real_sample_table_is_no_matrix(real_data: Path) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from polly_assets.ingest.formats import lines, spool
 from polly_assets.ingest.formats.base import ParsedDataset, Source
 from polly_assets.ingest.reading import datasets
 from polly_resources.errors import BadInput
@@ -314,6 +315,71 @@ def test_endless_header(tmp_path: Path) -> None:
     row = ",".join(["7"] * 30_000)
     found = parse(tmp_path, f"gene,{header}\nA,{row}\nB,{row}\n")
     assert found.matrices[0].shape == (2, 30_000)
+
+
+@pytest.fixture
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are read in blocks of some lines, and values put aside."""
+    monkeypatch.setattr(lines.Blocks.__init__, "__defaults__", (256,))
+    monkeypatch.setattr(
+        spool.Spool.__init__, "__kwdefaults__", {"transposed": False, "memory_bytes": 512}
+    )
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("case", AS_PANDAS)
+def test_in_blocks_as_pandas_reads_it(tmp_path: Path, case: str) -> None:
+    test_as_pandas_reads_it(tmp_path, case)
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("case", REFUSED)
+def test_in_blocks_refused(tmp_path: Path, case: str) -> None:
+    test_refused(tmp_path, case)
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_larger_files_in_blocks(tmp_path: Path) -> None:
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(300, 40)).round(3))
+    frame.index = [f"g{i}" if i % 7 else f'g,"{i}"\nx' for i in frame.index]
+    frame.columns = [f"S{i}" for i in frame.columns]
+    check_as_pandas(parse(tmp_path, frame.to_csv()), frame)
+    packed = gzip.compress(frame.to_csv(sep="\t").encode())
+    check_as_pandas(parse(tmp_path, packed, "x.tsv.gz"), frame)
+    commas = frame.to_csv(sep=";", decimal=",")
+    check_as_pandas(parse(tmp_path, commas), frame)
+    plain = frame.set_axis([f"g{i}" for i in range(300)])
+    turned = parse(tmp_path, plain.T.to_csv(), json='{"orientation": "samples_as_rows"}')
+    check_as_pandas(turned, plain)
+    whole = (frame * 1000).astype("int64")
+    whole.iloc[299, 0] = 2**53 + 1
+    assert parse(tmp_path, whole.to_csv()).matrices[0].dtype == "int64"
+    check_as_pandas(parse(tmp_path, whole.to_csv()), whole)
+    assert codes(parse(tmp_path, whole.to_csv() + "late," + "NA," * 39 + "1\n")) == [
+        "integers_rounded"
+    ]
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_faults_far_behind_have_their_line(tmp_path: Path) -> None:
+    rows = "".join(f"g{i},{i},2\n" for i in range(1000))
+    for last, code, column in (
+        ("x,1\n", "ragged_row", 2),
+        ("x,1,2,3\n", "ragged_row", 4),
+        ("x,1,y\n", "not_a_number", 3),
+    ):
+        error = refuse(tmp_path, f"id,S1,S2\n{rows}{last}z,1,1\n")
+        assert (error.code, error.place) == (code, f"line 1002, column {column}")
+
+
+def test_genes_across_are_guessed_in_blocks(tmp_path: Path, small_blocks: None) -> None:
+    genes = [f"{a}{b}K{i}" for i, a in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZ") for b in "AB"]
+    rows = "".join(f"Cell_{i}," + ",".join(["0"] * len(genes)) + "\n" for i in range(4))
+    found = parse(tmp_path, "," + ",".join(genes) + "\n" + rows)
+    assert (found.matrices[0].shape, codes(found)) == ((52, 4), ["orientation_guessed"])
+    more = "".join(f"Cell_{i}," + ",".join(["0"] * len(genes)) + "\n" for i in range(4, 30))
+    found = parse(tmp_path, "," + ",".join(genes) + "\n" + rows + more)
+    assert (found.matrices[0].shape, codes(found)) == ((30, 52), [])
 
 
 SAMPLES = "gene,S1,S2\nA,1,2\nB,3,4\n"
