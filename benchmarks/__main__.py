@@ -22,10 +22,13 @@ BENCHMARKS = {
     "endtoend": "`polly ingest` of GCT text, from the command's start to its end",
     "gct": "reading GCT text, beside cmapPy and polars",
     "genes": "one gene across datasets, beside TileDB-SOMA and h5ad files",
+    "geo": "reading GEO SOFT families, beside GEOparse",
     "ingest": "storing prebuilt AnnData, beside tiledbsoma.io.from_anndata",
     "matrices": "one dataset to arrays and AnnData, beside TileDB-SOMA, anndata and h5py",
+    "memory": "the memory of `polly ingest`, of files larger than it",
     "profiles": "the same work on embedded backends and on the servers of `make up-servers`",
     "search": "full text and facets, beside SQLite FTS5",
+    "sparse": "reading single-cell matrices, beside anndata, scanpy and scipy",
     "sql": "metadata SQL as the atlas grows",
 }
 
@@ -38,7 +41,8 @@ def main() -> None:
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     print(f"{os.cpu_count()} cores, load {load}; times are medians (least to most)\n")
     with tempfile.TemporaryDirectory(prefix="polly-bench-", dir=options.folder) as folder:
-        bench = Bench(Path(folder), options.quick, options.datasets, options.rounds)
+        sizes = (options.datasets, options.rounds, options.cells, options.rows)
+        bench = Bench(Path(folder), options.quick, *sizes)
         try:
             for name in options.names:
                 importlib.import_module(f"benchmarks.{name}").run(bench)
@@ -58,6 +62,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="small sizes, under two minutes")
     parser.add_argument("--datasets", type=int, help="datasets in the stores that are read")
     parser.add_argument("--rounds", type=int, help="turns that each side has")
+    parser.add_argument("--cells", type=int, default=100_000, help="cells for `memory`")
+    parser.add_argument("--rows", type=int, default=10_000, help="rows of a GCT for `memory`")
     parser.add_argument("--folder", type=Path, help="where to work (default: the system's)")
     parser.add_argument("--json", type=Path, help="write every figure to this file")
     options = parser.parse_args()

@@ -32,7 +32,7 @@ def put_away(sample: Entity, aligned: Alignment) -> None:
 
 
 def _loaded(table: Table, aligned: Alignment) -> Loaded:
-    if not table.row_count:
+    if table.empty:
         return Loaded(0)
     key, value = columns_of(table)
     others = tuple(n for i, n in enumerate(table.header) if n and i not in (key, value))
@@ -40,7 +40,7 @@ def _loaded(table: Table, aligned: Alignment) -> Loaded:
         return Loaded(table.row_count, others)
     found = table.numbers(key, [value])
     column, repeats = aligned.add(found.keys, found.values[:, 0])
-    return Loaded(table.row_count, others, column, repeats, found.errors)
+    return Loaded(found.rows, others, column, repeats, found.errors)
 
 
 def columns_of(table: Table) -> tuple[int, int | None]:

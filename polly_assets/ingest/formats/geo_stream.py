@@ -20,6 +20,8 @@ PIECE_BYTES = 8 * 1024**2
 
 UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 
+_NEWLINE = 10
+
 Stop = Callable[[bytes, int], int]
 """Where, at or after an offset that begins a line, the line begins that ends a section; or -1."""
 
@@ -175,4 +177,7 @@ def _line(line: bytes) -> bytes:
 
 def at_mark(data: bytes, start: int) -> int:
     """The first line at or after `start` that begins with `!`: what ends every table."""
-    return start if data.startswith(b"!", start) else data.find(b"\n!", start) + 1 or -1
+    at = data.find(b"!", start)
+    while at > start and data[at - 1] != _NEWLINE:
+        at = data.find(b"!", at + 1)
+    return at

@@ -139,7 +139,7 @@ def _notice_tables(study: Study) -> None:
 def _features(study: Study, measured: pl.Series) -> pl.DataFrame:
     """The measured features in platform order, with the platform's columns."""
     table = study.platform.table
-    if table is None or not table.row_count or not measured.len():
+    if table is None or table.empty or not measured.len():
         return measured.to_frame()
     frame = _platform_frame(table, id_column(table, "ID"))
     known = frame.filter(pl.col("feature_id").is_in(measured.implode()))

@@ -1,9 +1,9 @@
 """Tables inside GEO text files: tab-separated rows below a header.
 
 Owns the way from the bytes of one such table, or of a piece of it, to polars columns, with the
-place of every fault. Well-formed rows go through polars whole; the slower ways below exist to
-find a fault's line, and to accept padded numbers, blank lines, quotes, empty cells beyond the
-last column, and a spreadsheet's error values.
+place of every fault. Well-formed rows go through `native.text` whole; the slower ways below
+exist to find a fault's line, and to accept doubled quotes, rows without an id and a
+spreadsheet's error values.
 Add here what holds for every GEO table. Keep out: what the rows mean, and alignment.
 """
 
@@ -12,24 +12,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from polly_assets.ingest.formats.geo_stream import GeoText
+from polly_assets.ingest.formats.table import MISSING
+from polly_assets.native.text import Values, parse
 from polly_resources.errors import BadInput
-
-MISSING = ("", "null", "NULL", "Null", "NA", "na", "N/A", "n/a", "#N/A", "NaN", "nan", "NAN")
-"""Cells of a value column that stand for a missing value; in any other case too."""
 
 SPREADSHEET_ERRORS = ("#div/0!", "#name?", "#null!", "#num!", "#ref!", "#value!")
 """What a spreadsheet leaves of a value that it could not compute, in lower case."""
 
 _CELL = re.compile(r'(?:"(.*?)"|([^\t]*))\t', re.S)
-_LOWER = frozenset(token.lower() for token in MISSING)
-_NOT_SEPARATORS = bytes(byte for byte in range(256) if byte not in b"\t\n")
+_NEWLINE = 10
 _WHOLLY_QUOTED = r'^"(?:[^"]|"")*"$'
 
 
@@ -62,10 +60,14 @@ def _bare(cell: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """Ids of rows, rows x value columns (NaN where missing), and cells that were errors."""
+    """Ids of rows and rows x value columns (NaN where missing).
+
+    `rows` counts those that are not blank, ones without id included; `errors` cells that were.
+    """
 
     keys: pl.Series
     values: npt.NDArray[np.float64]
+    rows: int
     errors: int = 0
 
 
@@ -83,12 +85,16 @@ class Table:
     start: int = 0
     quoted: bool = False
 
-    @cached_property
+    @property
+    def empty(self) -> bool:
+        """Whether no row is there but blank ones."""
+        data, start = self.text.data, self.start
+        return start >= len(data) or (data[start] == _NEWLINE and not data[start:].strip(b"\n"))
+
+    @property
     def row_count(self) -> int:
         """Rows that are not blank."""
-        if self._regular:
-            return len(self._separators) // len(self.header)
-        return sum(1 for _ in self._lines())
+        return sum(map(bool, self.text.data[self.start :].split(b"\n")))
 
     def strings(self, columns: Sequence[int] | None = None) -> pl.DataFrame:
         """Columns (or all) as text, named `0`, `1`, ... by position; empty cells are null.
@@ -104,9 +110,9 @@ class Table:
         Raises BadInput `ragged_row`, `not_a_number` or `empty_feature_id`.
         """
         found = self._fast(key, values)
-        frame, errors = (found, 0) if found is not None else self._checked(key, values)
-        keys = frame.get_column(str(key))
-        return Numbers(keys, frame.drop(str(key)).select(map(str, values)).to_numpy(), errors)
+        if found is not None:
+            return found
+        return self._checked(key, values)
 
     def parts(self, size: int) -> Iterator[Table]:
         """The same table in runs of rows of about so many bytes."""
@@ -122,54 +128,50 @@ class Table:
     def _split(self, line: str) -> list[str]:
         return cells(line) if self.quoted else line.split("\t")
 
-    @cached_property
-    def _separators(self) -> bytes:
-        """The tabs and line ends of the rows."""
-        body = self.text.data[self.start :] if self.start else self.text.data
-        return body.translate(None, _NOT_SEPARATORS)
+    def _parse(self, numeric: Sequence[int]) -> tuple[list[pl.Series], list[Values]] | None:
+        """Text columns and numbers in file order by the quick way; None where it cannot tell."""
+        data, numbers = self.text.data, set(numeric)
+        if not self.header or self.start >= len(data):
+            return None
+        if self.quoted and data.find(b'""', self.start) >= 0:
+            return None
+        text = [i not in numbers for i in range(len(self.header))]
+        runs = parse(data, self.start, text, csv_quotes=self.quoted)
+        if runs is None:
+            return None
+        columns = [[run.text[i] for run in runs] for i in range(sum(text))]
+        return [_whole(parts) for parts in columns], [run.values for run in runs]
 
-    @cached_property
-    def _regular(self) -> bool:
-        """Whether every line has as many tabs as the header says."""
-        width = len(self.header)
-        row = b"\t" * (width - 1) + b"\n"
-        return width > 0 and self._separators == row * (len(self._separators) // width)
+    def _fast(self, key: int, values: Sequence[int]) -> Numbers | None:
+        if key in values or (found := self._parse(values)) is None:
+            return None
+        texts, runs = found
+        keys = self._clean(texts[key - sum(i < key for i in set(values))])
+        if keys.null_count():
+            return None
+        numbers = (
+            runs[0] if len(runs) == 1 else np.concatenate([np.empty((0, len(set(values)))), *runs])
+        )
+        places = [sorted(set(values)).index(i) for i in values]
+        if places != list(range(numbers.shape[1])):
+            numbers = numbers[:, places]
+        return Numbers(keys, cast(npt.NDArray[np.float64], numbers), keys.len())
 
-    def _parse(self, columns: Sequence[int], numeric: Sequence[int] = ()) -> pl.DataFrame | None:
-        """The columns by polars, empty text as null; None where it cannot vouch for them."""
-        if not self._regular or not self._separators:
-            return None
-        if self.quoted and self.text.data.find(b'""', self.start) >= 0:
-            return None
-        header = b"\t".join(b"%d" % i for i in range(len(self.header))) + b"\n"
-        try:
-            frame = pl.read_csv(
-                b"".join((header, memoryview(self.text.data)[self.start :])),
-                separator="\t",
-                quote_char='"' if self.quoted else None,
-                columns=[str(i) for i in sorted(set(columns))],
-                schema_overrides={str(i): pl.Float64 for i in numeric},
-                null_values=MISSING if numeric else None,
-                infer_schema=False,
-            )
-        except pl.exceptions.PolarsError:
-            return None
-        if self.quoted or self.text.data.find(b'"', self.start) < 0:
-            return frame
-        return frame.with_columns(map(_unquoted, set(map(str, columns)) - set(map(str, numeric))))
-
-    def _fast(self, key: int, values: Sequence[int]) -> pl.DataFrame | None:
-        frame = self._parse([key, *values], values)
-        if frame is None:
-            return None
-        frame = frame.with_columns(pl.col(str(key)).str.strip_chars())
-        keys = frame.get_column(str(key))
-        return None if keys.null_count() or (keys == "").any() else frame
+    def _clean(self, column: pl.Series) -> pl.Series:
+        """Text without padding and, in tables of that kind, without the quotes around it."""
+        data = self.text.data
+        if not self.quoted and data.find(b'"', self.start) >= 0:
+            column = pl.DataFrame({"0": column}).select(_unquoted("0")).to_series()
+        if data.find(b" ", self.start) >= 0:
+            column = column.str.strip_chars().replace("", None)
+        return column
 
     def _strings(self, columns: Sequence[int]) -> pl.DataFrame:
-        frame = self._parse(columns)
-        if frame is not None:
-            return frame
+        found = self._parse(())
+        if found is not None:
+            frame = pl.DataFrame({str(i): found[0][i] for i in columns})
+            quotes = not self.quoted and self.text.data.find(b'"', self.start) >= 0
+            return frame.with_columns(map(_unquoted, frame.columns)) if quotes else frame
         width = len(self.header)
         rows = []
         for line, text in self._lines():
@@ -194,13 +196,13 @@ class Table:
             if line:
                 yield number, line
 
-    def _checked(self, key: int, values: Sequence[int]) -> tuple[pl.DataFrame, int]:
-        """The columns by way of text, so that a fault has a line; and cells that were errors."""
+    def _checked(self, key: int, values: Sequence[int]) -> Numbers:
+        """The columns by way of text, so that a fault has a line."""
         frame = self._strings(list(dict.fromkeys([key, *values])))
         frame = frame.with_columns(pl.all().fill_null("").str.strip_chars())
         lower = frame.select(pl.col(str(i)).str.to_lowercase() for i in values)
         errors = lower.select(pl.all().is_in(SPREADSHEET_ERRORS).sum()).sum_horizontal()
-        absent = lower.select(pl.all().is_in([*_LOWER, *SPREADSHEET_ERRORS]))
+        absent = lower.select(pl.all().is_in([*MISSING, *SPREADSHEET_ERRORS]))
         texts = pl.DataFrame(
             [frame[str(i)].set(absent[str(i)], None) for i in values],
         )
@@ -220,7 +222,12 @@ class Table:
                 column=key + 1,
                 hint="give the row an id or delete it",
             )
-        return numbers.insert_column(0, keys).filter(~nameless), int(errors[0]) if values else 0
+        return Numbers(
+            keys.filter(~nameless),
+            numbers.filter(~nameless).to_numpy(),
+            frame.height,
+            int(errors[0]) if values else 0,
+        )
 
     def _not_a_number(self, row: int, column: int, frame: pl.DataFrame) -> BadInput:
         found = str(frame[row, str(column)])
@@ -241,6 +248,10 @@ class Table:
             if index == row:
                 return line
         raise IndexError(row)
+
+
+def _whole(parts: Sequence[pl.Series]) -> pl.Series:
+    return parts[0] if len(parts) == 1 else pl.concat([pl.Series("", [], pl.String), *parts])
 
 
 def _unquoted(name: str) -> pl.Expr:
