@@ -53,6 +53,12 @@ _EVENT: Mapping[str, tuple[str, ...]] = {
     "position1": ("site1_position",),
     "position2": ("site2_position",),
 }
+_FUSION: Mapping[str, tuple[str, ...]] = {
+    "sample": ("tumor_sample_barcode",),
+    "gene": ("hugo_symbol",),
+    "entrez": ("entrez_gene_id",),
+    "fusion": ("fusion",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +223,25 @@ def read_structural(path: Path, file: str) -> Events:
                 place=f"line {row.line}",
                 hint="fill Site1_Hugo_Symbol or Site2_Hugo_Symbol",
             )
+    return Events(list(samples), variants.done(), rows.notices)
+
+
+def read_fusions(path: Path, file: str) -> Events:
+    """Fusions of the form that cBioPortal had before structural variants: a row for each gene."""
+    rows = _Rows(path, file, _FUSION, ("sample", "fusion"))
+    variants, samples = Variants(), dict[str, None]()
+    for index, row in enumerate(rows):
+        samples[str(row.cells["sample"])] = None
+        variants.append(
+            _values(
+                sample_id=row.cells["sample"],
+                record_index=index,
+                allele_index=0,
+                gene=row.cells.get("gene") or row.cells.get("entrez"),
+                consequence=row.cells["fusion"],
+                metadata=row.json,
+            )
+        )
     return Events(list(samples), variants.done(), rows.notices)
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from polly_assets.ingest.formats import text
@@ -31,12 +32,16 @@ from polly_assets.ingest.formats.cbio_clinical import (
     is_clinical,
     read_clinical,
 )
-from polly_assets.ingest.formats.cbio_events import read_segments, read_structural
-from polly_assets.ingest.formats.cbio_matrix import read_profile
+from polly_assets.ingest.formats.cbio_events import (
+    read_fusions,
+    read_segments,
+    read_structural,
+)
+from polly_assets.ingest.formats.cbio_kinds import Kind, kind_of, unloaded
+from polly_assets.ingest.formats.cbio_matrix import Profile, read_profile
 from polly_assets.ingest.formats.cbio_meta import Meta, checked, read_meta, study_identifier
 from polly_assets.ingest.formats.cbio_names import STUDY, data_type
 from polly_assets.ingest.formats.lines import Lines
-from polly_assets.ingest.formats.maf_columns import is_header
 from polly_assets.ingest.formats.maf_rows import read_maf
 from polly_assets.ingest.formats.table import unique_names
 from polly_assets.ingest.formats.variants import Variants
@@ -44,9 +49,15 @@ from polly_resources.errors import BadInput
 from polly_resources.records import Notice
 
 _CLINICAL = "CLINICAL"
-_NOT_DATA = ("CANCER_TYPE", "GENE_PANEL_MATRIX", "GISTIC_GENES_AMP", "GISTIC_GENES_DEL", "MUTSIG")
-_TIMELINE = ("START_DATE", "EVENT_TYPE")
+_ANNOTATIONS = ("pd_annotations_filename", "tags_file")
+_COPY_NUMBERS = (-2.0, -1.5, -1.0, 0.0, 1.0, 2.0)
+_CNA = "COPY_NUMBER_ALTERATION"
 _LISTED = 20
+_EVENTS = {
+    Kind.FUSIONS: read_fusions,
+    Kind.SEGMENTS: read_segments,
+    Kind.STRUCTURAL: read_structural,
+}
 
 
 class StudyReader(Reader):
@@ -65,8 +76,11 @@ class StudyReader(Reader):
         profiles = list(study.profiles())
         if not profiles:
             yield study.without_data()
+        taken: dict[str, _Profile] = {}
         for profile in profiles:
             try:
+                if (first := taken.setdefault(profile.dataset_id, profile)) is not profile:
+                    raise study.named_again(profile, first)
                 yield study.dataset(profile)
             except BadInput as error:
                 yield FailedDataset(profile.dataset_id, error)
@@ -130,8 +144,8 @@ class _Study:
             if meta.kind != _CLINICAL if meta else not is_clinical(head):
                 continue
             path = self._files.pop(key)
-            if _has(head, *_TIMELINE):
-                self._skip(key)
+            if reason := unloaded(head, key, meta):
+                self._skip(key, reason)
                 continue
             if meta is not None:
                 checked(meta, self._id)
@@ -141,26 +155,37 @@ class _Study:
 
     def profiles(self) -> Iterator[_Profile]:
         """The data files, those of meta files first, then those that none names."""
-        claimed = set()
+        claimed: set[str | None] = set()
+        for name in self._annotations():
+            claimed.add(name)
+            self._skip(name, "annotates other files")
         for meta in self._metas:
             if not meta.data_file or meta.kind == _CLINICAL:
                 continue
             key = self._named(meta)
             claimed.add(key)
-            if meta.kind in _NOT_DATA:
-                self._skip(meta.data_file)
+            if reason := unloaded(self._head(key), meta.data_file, meta):
+                self._skip(meta.data_file, reason)
                 continue
             name = meta.values.get("stable_id") or text.base_name(meta.data_file)
             yield _Profile(self._called(name), key or "", meta, self._head(key))
         for key in sorted(self._files.keys() - claimed):
-            if key.lower().startswith("data") or _ends(key, ".maf", ".seg"):
+            head = self._head(key)
+            reason = unloaded(head, key, None)
+            if not reason and (key.lower().startswith("data") or _ends(key, ".maf", ".seg")):
                 name = text.base_name(key).removeprefix("data_")
-                yield _Profile(self._called(name), key, None, self._head(key))
+                yield _Profile(self._called(name), key, None, head)
             else:
-                self._skip(key)
+                self._skip(key, reason or "is not called data_... and no meta file names it")
 
-    def _skip(self, name: str) -> None:
-        self._notices.append(Notice("file_not_loaded", f"{name} holds no profile of samples"))
+    def _annotations(self) -> list[str]:
+        """Files that meta files name beside their data."""
+        said = [meta.values.get(key) for meta in (self._meta, *self._metas) for key in _ANNOTATIONS]
+        return [name for name in said if name and name in self._files]
+
+    def _skip(self, name: str, reason: str) -> None:
+        message = f"{name} {reason}; it stays in the original"
+        self._notices.append(Notice("file_not_loaded", message))
 
     def _called(self, name: str) -> str:
         name = name.removeprefix(f"{self._id}_")
@@ -195,6 +220,17 @@ class _Study:
             variants=content.variants,
         )
 
+    def named_again(self, profile: _Profile, first: _Profile) -> BadInput:
+        """The error of a data file that is called as another is."""
+        files = [one.meta.file if one.meta else self._shown(one.key) for one in (profile, first)]
+        return BadInput(
+            "bad_meta_file",
+            f"the profile is called {profile.dataset_id}, as that of {files[1]}, expected a name "
+            "of its own",
+            file=files[0],
+            hint="give each meta file of the study its own stable_id",
+        )
+
     def without_data(self) -> ParsedDataset:
         """The clinical samples of a study that has no data file."""
         ids = self._clinical.to_series(0).to_list() if self._clinical.width else []
@@ -212,31 +248,31 @@ class _Study:
     def _content(self, profile: _Profile) -> _Content:
         path, file = self._files[profile.key], self._shown(profile.key)
         none = pl.DataFrame(schema={"feature_id": pl.String})
-        if is_header(profile.head):
+        kind = kind_of(profile.head, profile.key, profile.meta)
+        if kind is Kind.MUTATIONS:
             maf = read_maf(path, file)
             samples = list(dict.fromkeys((*maf.samples, *self._sequenced())))
             return _Content(samples, none, (), maf.variants, maf.metadata, maf.notices)
-        if _has(profile.head, "Sample_Id", "Site1_Hugo_Symbol", "Site2_Hugo_Symbol"):
-            events = read_structural(path, file)
-            return _Content(events.samples, none, (), events.variants, None, events.notices)
-        if _has(profile.head, "loc.start", "loc.end") or _ends(profile.key, ".seg"):
-            events = read_segments(path, file)
+        if kind is not Kind.MATRIX:
+            events = _EVENTS[kind](path, file)
             return _Content(events.samples, none, (), events.variants, None, events.notices)
         said = profile.meta.values if profile.meta else {}
         also = said.get("generic_entity_meta_properties", "").split(",")
-        limits = profile.head.upper().startswith("ENTITY_STABLE_ID") or "LIMIT" in (
-            profile.meta.datatype if profile.meta else ""
-        )
+        datatype = profile.meta.datatype if profile.meta else ""
+        limits = profile.head.upper().startswith("ENTITY_STABLE_ID") or "LIMIT" in datatype
         found = read_profile(path, file, also=[name for name in also if name], limits=limits)
-        return _Content(found.samples, found.features, found.matrices, notices=found.notices)
+        notices = list(found.notices)
+        if profile.meta and profile.meta.kind == _CNA and datatype.startswith("DISCRETE"):
+            notices += _odd_copy_numbers(found)
+        return _Content(found.samples, found.features, found.matrices, notices=notices)
 
     def _sequenced(self) -> list[str]:
         """The samples of the case list of sequenced ones: without a mutation, but looked at."""
         found: list[str] = []
         for key, path in self._lists.items():
-            said = read_meta(path, self._shown(key)).values
-            if said.get("stable_id", "").endswith("_sequenced"):
-                found += said.get("case_list_ids", "").split()
+            said = read_meta(path, self._shown(key))
+            if said.values.get("stable_id", "").endswith("_sequenced"):
+                found += checked(said, self._id).values.get("case_list_ids", "").split()
         return found
 
     def _samples(self, ids: Sequence[str]) -> tuple[pl.DataFrame, list[Notice]]:
@@ -290,8 +326,20 @@ def _column_names(path: Path) -> str:
         return ""
 
 
-def _has(head: str, *names: str) -> bool:
-    return {name.lower() for name in names} <= {cell.strip().lower() for cell in head.split("\t")}
+def _odd_copy_numbers(found: Profile) -> list[Notice]:
+    """A notice where discrete copy numbers have other values than cBioPortal's."""
+    notices = []
+    for matrix in found.matrices:
+        odd = ~(np.isin(matrix.values, _COPY_NUMBERS) | np.isnan(matrix.values))
+        if odd.any():
+            row, column = (int(at[0]) for at in odd.nonzero())
+            message = (
+                f"{int(odd.sum())} discrete copy numbers are none of -2, -1.5, -1, 0, 1 and 2, "
+                f"such as {matrix.values[row, column]} of {found.features['feature_id'][row]} in "
+                f"sample {found.samples[column]}"
+            )
+            notices.append(Notice("odd_copy_numbers", message))
+    return notices
 
 
 def _ends(key: str, *endings: str) -> bool:
