@@ -94,10 +94,10 @@ def _table(parts: Sequence[Entity], file: str) -> Table:
     if len(tables) == 1:
         return tables[0]
     raise fault(
-        file,
         "no_table",
         f"found {len(tables)} tables of {parts[0].name}, expected one",
         parts[-1].line,
+        file=file,
         hint="download the whole file of the DataSet, such as GDS507.soft.gz",
     )
 

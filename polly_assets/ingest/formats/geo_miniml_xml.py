@@ -124,4 +124,4 @@ class _Parsing:
     ) -> BadInput:
         line = line or self._expat.CurrentLineNumber
         column = column or self._expat.CurrentColumnNumber + 1
-        return fault(self._file, code, message, line, column=column, hint=hint)
+        return fault(code, message, line, file=self._file, column=column, hint=hint)

@@ -39,7 +39,7 @@ def read_header(text: GeoText) -> Header:
         name, *values = [cell.strip() for cell in cells(line)]
         kind, _, key = name.partition("_")
         if kind.lower() == "!series" and key:
-            header.series.setdefault(key, []).extend(without_empty_end(values, 1))
+            header.series.setdefault(key, []).extend(without_empty_end(values, 1) or [""])
         elif kind.lower() == "!sample" and key:
             rows.append((number, key, values))
         elif line.strip():

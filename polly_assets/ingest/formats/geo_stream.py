@@ -45,11 +45,11 @@ class GeoText:
         self, code: str, message: str, line: int, *, column: int = 0, hint: str = ""
     ) -> BadInput:
         """An error at a line and, where given, a column counted from 1."""
-        return fault(self.name, code, message, line, column=column, hint=hint)
+        return fault(code, message, line, file=self.name, column=column, hint=hint)
 
 
 def fault(
-    file: str, code: str, message: str, line: int, *, column: int = 0, hint: str = ""
+    code: str, message: str, line: int, *, file: str, column: int = 0, hint: str = ""
 ) -> BadInput:
     """An error at a line of a file and, where given, a column counted from 1."""
     place = f"line {line}, column {column}" if column else f"line {line}"

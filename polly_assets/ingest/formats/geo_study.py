@@ -86,27 +86,27 @@ def _require_sound(study: Study) -> None:
     for sample in study.samples:
         if not sample.name:
             raise fault(
-                study.file,
                 "no_sample_id",
                 "found a sample without a name",
                 sample.line,
+                file=study.file,
                 hint="write its accession, such as `^SAMPLE = GSM1`, in MINiML by `iid`",
             )
         if study.platform_required and len(set(sample.values("platform_id"))) != 1:
             found = ", ".join(sample.values("platform_id")) or "none"
             raise fault(
-                study.file,
                 "no_platform",
                 f"found {found} as the platform of {sample.name}, expected one",
                 sample.line,
+                file=study.file,
                 hint="name it, such as `!Sample_platform_id = GPL570`, in MINiML by `Platform-Ref`",
             )
         if sample.name in seen:
             raise fault(
-                study.file,
                 "duplicate_sample",
                 f"found a second sample {sample.name}",
                 sample.line,
+                file=study.file,
                 hint="sample ids must be unique: rename or delete one",
             )
         seen.add(sample.name)

@@ -94,6 +94,10 @@ RULES = {
     + BEGIN
     + "a\t1\t2\n"
     + END,
+    "a row of the series without cells": HEAD.replace('accession\t"GSE1"', "accession", 1)
+    + BEGIN
+    + "a\t1\t2\n"
+    + END,
     "a row of samples without cells": HEAD + "!Sample_label_ch1\n" + BEGIN + "a\t1\t2\n" + END,
     "a value of several lines": HEAD + '!Sample_x\t"p\nq"\t"r"\n' + BEGIN + "a\t1\t2\n" + END,
     "the platform of the series": HEAD.replace('!Sample_platform_id\t"GPL1"\t"GPL1"', "")
