@@ -85,7 +85,7 @@ class DataFiles:
                 self.added.append(file.close())
         while self.added:
             with suppress(Exception):  # what stays is no part of the table; `maintain` removes it
-                self._folder().delete_file(unquote(self.added.pop().path))
+                self._folder().delete_file(self.added.pop().path)
 
     def _folder(self) -> FileSystem:
         """Opened anew for each file, for keys to a bucket do not last as long as a stream."""
@@ -176,7 +176,7 @@ class _File:
         size = int(self.sink.tell())
         self.sink.close()
         return AddAction(
-            path=quote(self.path, safe="/=%"),
+            path=self.path,  # the library encodes it
             size=size,
             partition_values=self.values,
             modification_time=time.time_ns() // 1_000_000,
@@ -250,7 +250,7 @@ def _tellable(value: Any) -> bool:
 def removal(path: str, size: int, spec: TableSpec, partition: Partition) -> RemoveAction:
     """What a commit is to tell of a file that it takes out of the table."""
     values = _partition_values(spec, partition)
-    return RemoveAction(path, True, time.time_ns() // 1_000_000, size, values)
+    return RemoveAction(unquote(path), True, time.time_ns() // 1_000_000, size, values)
 
 
 def _partition_values(spec: TableSpec, partition: Partition) -> dict[str, str | None]:
