@@ -151,6 +151,16 @@ def _renamed(columns: Sequence[str], old: str, new: str) -> dict[str, str]:
 
 def _check_ids(tables: _Tables, findings: Findings) -> None:
     places = ("/var", "/obs") if tables.exchanged else ("/obs", "/var")
+    if unnamed := _unnamed(tables.samples["sample_id"]):
+        raise BadInput(
+            "missing_sample_id",
+            f"found {len(unnamed)} observations without a name, the first in row {unnamed[0]}",
+            place=places[0],
+            hint="name every observation, such as by AnnData.obs_names",
+        )
+    if unnamed := _unnamed(tables.features["feature_id"]):
+        message = f"{len(unnamed)} features have no name, the first in row {unnamed[0]}"
+        findings.note("empty_feature_ids", message, places[1])
     if repeated := _repeated(tables.samples["sample_id"]):
         raise BadInput(
             "duplicate_sample_ids",
@@ -160,6 +170,11 @@ def _check_ids(tables: _Tables, findings: Findings) -> None:
         )
     if repeated := _repeated(tables.features["feature_id"]):
         findings.note("duplicate_feature_ids", f"found {repeated} more than once", places[1])
+
+
+def _unnamed(ids: pl.Series) -> list[int]:
+    """Rows whose name is empty, from 0."""
+    return (ids.str.strip_chars() == "").arg_true().to_list()
 
 
 def _repeated(ids: pl.Series) -> str:
@@ -186,6 +201,8 @@ def _matrices(file: h5py.File, tables: _Tables, findings: Findings) -> Iterator[
             hint="write the file anew with AnnData",
         )
     layers = child(file, "layers")
+    if isinstance(layers, h5py.Dataset):
+        findings.not_loaded.append("layers")
     for key in keys(layers) if isinstance(layers, h5py.Group) else []:
         layer = child(layers, key)
         name = f"layers/{plain_text(key)}"
@@ -212,5 +229,7 @@ def _raw(file: h5py.File, tables: _Tables, findings: Findings) -> Iterator[Matri
         findings.note("raw_not_loaded", message, x.name)
         return
     matrix = read_matrix(x, "raw/X", tables.layout, findings)
-    if matrix is not None:
+    if matrix is None:
+        findings.note("raw_not_loaded", "raw/X is no matrix", x.name)
+    else:
         yield matrix

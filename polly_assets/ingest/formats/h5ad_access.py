@@ -51,6 +51,9 @@ _FILTERS = {
 _LIBRARY_ERRORS = (KeyError, OSError, OverflowError, RuntimeError, TypeError, ValueError)
 """What h5py raises where a file is damaged."""
 
+_UNCLOSED = "already open for write"
+"""What the library says of a file whose mark of an open writer is set."""
+
 Node: TypeAlias = h5py.Group | h5py.Dataset
 
 
@@ -110,7 +113,18 @@ def _file(source: Source) -> h5py.File:
         gzipped = raw.read(len(GZIP_MAGIC)) == GZIP_MAGIC
     if gzipped:
         return h5py.File(BytesIO(read_bytes(source.path, source.name)), "r")
-    return h5py.File(source.path, "r", locking=False)
+    try:
+        return h5py.File(source.path, "r", locking=False)
+    except OSError as error:
+        if _UNCLOSED not in str(error):
+            raise
+        raise BadInput(
+            "not_closed",
+            "the file says that it is still being written: it was not closed",
+            place="/",
+            hint="upload it again once its writer has closed it; `h5clear -s` removes the mark "
+            "that a writer left which died",
+        ) from error
 
 
 class guarded:  # noqa: N801 - a context manager, that is used as a function
@@ -201,7 +215,9 @@ def required(group: h5py.Group, key: str) -> Node:
             f"found {', '.join(keys(group)) or 'nothing'}; expected {key!r}",
             place=f"{group.name.rstrip('/')}/{key}",
             hint="AnnData writes /obs and /var in every .h5ad; a 10x or loom file must be "
-            "converted first",
+            "converted first"
+            if group.name == "/"
+            else "the file was cut or edited by hand; write it anew with AnnData",
         )
     return node
 

@@ -207,7 +207,10 @@ def _encoding(
         shape = _integers(group, "shape")
     if shape is None:
         return rows_first, expected
-    shape = tuple(int(n) for n in np.ravel(shape))
+    try:
+        shape = tuple(int(n) for n in np.ravel(shape))
+    except (OverflowError, TypeError, ValueError):
+        raise _bad_sparse(group, "shape", f"found {shape!r}") from None
     if len(shape) != 2 or shape[0 if rows_first else 1] != majors:
         found = f"found shape {shape} with {majors + 1} offsets"
         raise _bad_sparse(group, "indptr", found)

@@ -159,7 +159,12 @@ def _structured(
             columns[name] = column
     index = next((name for name in ("index", "_index") if name in columns), fields[0])
     if index not in columns:
-        raise BadInput("missing_index", "no field holds the row names", place=dataset.name)
+        raise BadInput(
+            "missing_index",
+            f"found fields {', '.join(fields)} of shape {dataset.shape}; none holds a name per row",
+            place=dataset.name,
+            hint="write the file anew with AnnData",
+        )
     return columns.pop(index), columns
 
 
@@ -239,10 +244,11 @@ def plain_series(
 
 def categorical(codes: npt.NDArray[Any], categories: pl.Series, place: str) -> pl.Series:
     """Codes and categories as text; code -1 is null."""
-    if not _within(codes, len(categories)):
+    if codes.ndim != 1 or not _within(codes, len(categories)):
+        found = f"{codes.min()} to {codes.max()}" if codes.ndim == 1 else f"of shape {codes.shape}"
         raise BadInput(
             "bad_categories",
-            f"found codes {codes.min()} to {codes.max()}, expected -1 to {len(categories) - 1}",
+            f"found codes {found}, expected -1 to {len(categories) - 1}, one for each row",
             place=place,
             hint="write the file anew with AnnData",
         )

@@ -60,6 +60,7 @@ def read_uns(file: h5py.File, used_categories: set[str], findings: Findings) -> 
     """The metadata in `uns`; what is none of it goes to `findings.not_loaded`."""
     uns = child(file, "uns")
     if not isinstance(uns, h5py.Group):
+        findings.not_loaded += ["uns"] if uns is not None else []
         return {}
     skip = {name + _CATEGORIES for name in used_categories}
     return _group(uns, skip, 1, findings)
