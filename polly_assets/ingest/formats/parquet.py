@@ -52,7 +52,8 @@ class ParquetReader(Reader):
         `duplicate_columns`, `no_ids`, `no_rows`, `bad_values`, or what `roles.plan` refuses.
         """
         with guarded(source.name):
-            yield _read(opened(source), source)
+            dataset = _read(opened(source), source)
+        yield dataset
 
 
 def _read(file: pq.ParquetFile, source: Source) -> ParsedDataset:

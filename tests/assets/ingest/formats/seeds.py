@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 import h5py
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 TEXT = h5py.string_dtype()
 
@@ -190,6 +192,32 @@ def gctx() -> Seed:
     return Seed("x.gctx", _hdf5(build))
 
 
+def loom() -> Seed:
+    def build(file: h5py.File) -> None:
+        file.create_dataset("matrix", data=np.arange(6.0).reshape(3, 2), compression="gzip")
+        file.create_dataset("layers/spliced", data=np.ones((3, 2), "int16"))
+        file.create_dataset("row_attrs/Gene", data=["TP53", "MYC", "ABC1"], dtype=TEXT)
+        file.create_dataset("row_attrs/chr", data=np.array([b"17", b"8", b"16"]))
+        file.create_dataset("col_attrs/CellID", data=["c1", "c2"], dtype=TEXT)
+        file.create_dataset("col_attrs/n", data=np.array([4, 5]))
+        file.create_dataset("attrs/LOOM_SPEC_VERSION", data="3.0.0", dtype=TEXT)
+
+    return Seed("x.loom", _hdf5(build))
+
+
+def parquet() -> Seed:
+    columns = {
+        "gene": pa.array(["TP53", "MYC", "ABC1"]),
+        "kind": pa.array(["a", "b", "a"]).dictionary_encode(),
+        "Length": pa.array([10, 20, 30]),
+        "S1": pa.array([1, None, 3], pa.int32()),
+        "S2": pa.array([0.5, 1.5, -2.5]),
+    }
+    out = io.BytesIO()
+    pq.write_table(pa.table(columns), out, compression="zstd", row_group_size=2)
+    return Seed("x.parquet", out.getvalue(), {"csv": b"sample,t\nS1,a\nS2,b\n"})
+
+
 def tenx_h5() -> Seed:
     def build(file: h5py.File) -> None:
         group = file.create_group("matrix")
@@ -224,6 +252,6 @@ SEEDS: Mapping[str, Callable[[], Seed]] = {
     make.__name__: make
     for make in (
         cbio_clinical, cbio_seg, cbio_study, csv, gct, gctx, geo_miniml, geo_series_matrix,
-        geo_soft, h5ad, maf, tenx_h5, tenx_mtx, tsv, vcf,
+        geo_soft, h5ad, loom, maf, parquet, tenx_h5, tenx_mtx, tsv, vcf,
     )
 }  # fmt: skip
