@@ -9,6 +9,7 @@ Format: https://docs.cbioportal.org/file-formats/#clinical-data.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ SAMPLE, PATIENT = "SAMPLE_ID", "PATIENT_ID"
 TYPES = ("STRING", "NUMBER", "BOOLEAN")
 
 _DESCRIBING = ("display names", "descriptions", "data types", "priorities")
+_ID = re.compile(r"[0-9A-Za-z._-]+")
+_BANNED = ("MUTATION_COUNT", "FRACTION_GENOME_ALTERED")
 _MISSING = ("", "na", "n/a", "nan", "null", "[null]", "[na]")
 _BOOLEANS = {"TRUE": True, "YES": True, "FALSE": False, "NO": False}
 
@@ -64,6 +67,7 @@ def read_clinical(path: Path, file: str) -> Clinical:
     if not rows:
         raise _no_rows(file, line)
     _check_ids(rows, column, key, file)
+    _notice_names(header, [(n, row[column].strip()) for n, row in rows], column, tally, line)
     kinds = _kinds(above, len(header), file, tally)
     others = [i for i in range(len(header)) if i != column]
     names = unique_names([header[i] for i in others], "sample_id")
@@ -138,6 +142,23 @@ def _check_ids(rows: Sequence[tuple[int, list[str]]], column: int, key: str, fil
         )
 
 
+def _notice_names(
+    header: Sequence[str], ids: Sequence[tuple[int, str]], column: int, tally: Tally, line: int
+) -> None:
+    """Notice ids and column names that cBioPortal would not take."""
+    for number, name in ids:
+        if not _ID.fullmatch(name):
+            message = f"id {name[:60]!r} has other characters than letters, digits, . _ and -"
+            tally.note("odd_clinical_id", message, f"line {number}, column {column + 1}")
+    for at, name in enumerate(header):
+        if name != name.upper() or " " in name or name in _BANNED:
+            message = (
+                f"column {name[:60]!r} is not in upper case without spaces, or is one that "
+                "cBioPortal computes itself"
+            )
+            tally.note("odd_clinical_header", message, f"line {line}, column {at + 1}")
+
+
 def _kinds(above: Sequence[Sequence[str]], width: int, file: str, tally: Tally) -> list[str]:
     """The type of each column; text where the lines above do not say."""
     if len(above) < len(_DESCRIBING):
@@ -147,6 +168,10 @@ def _kinds(above: Sequence[Sequence[str]], width: int, file: str, tally: Tally) 
         )
         tally.note("no_clinical_header", message, "line 1")
         return ["STRING"] * width
+    for number, row in enumerate(above[: len(_DESCRIBING)], 1):
+        if len(row) != width:
+            message = f"the line of {_DESCRIBING[number - 1]} has {len(row)} columns, not {width}"
+            tally.note("odd_clinical_header", message, f"line {number}")
     kinds = [cell.strip().upper() for cell in above[2][:width]]
     kinds += ["STRING"] * (width - len(kinds))
     if unknown := sorted(set(kinds) - set(TYPES)):

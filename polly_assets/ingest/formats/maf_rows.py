@@ -17,7 +17,7 @@ import numpy.typing as npt
 import polars as pl
 
 from polly_assets.ingest.formats.lines import Lines
-from polly_assets.ingest.formats.maf_columns import CLASSES, names_of, places
+from polly_assets.ingest.formats.maf_columns import CLASSES, NAMES, names_of, places
 from polly_assets.ingest.formats.maf_frame import ROW_IDENTITY, Frame, columns
 from polly_assets.ingest.formats.table import fit
 from polly_assets.ingest.formats.tally import Tally
@@ -141,12 +141,25 @@ class _Rows:
 
     def _refuse(self, frame: Frame, at: npt.NDArray[np.int64]) -> None:
         """Raises BadInput for the first row whose sample or place cannot be read."""
-        wrong = {"sample": frame.values["sample"].is_null(), "start": frame.no_number("start"),
-                 "end": frame.no_number("end")}  # fmt: skip
+        sample = frame.values["sample"]
+        wrong = {
+            "header": sample.str.to_lowercase() == NAMES["sample"][0],
+            "sample": sample.is_null(),
+            "start": frame.no_number("start"),
+            "end": frame.no_number("end"),
+        }
         first = [(row, what) for what, rows in wrong.items() if (row := _first(rows)) is not None]
         if not first:
             return
         row, what = min(first, key=lambda found: found[0])
+        if what == "header":
+            raise BadInput(
+                "header_repeated",
+                "found the column names again, expected a row",
+                file=self._file,
+                place=f"line {at[row]}",
+                hint="where files were joined, keep the first line of column names only",
+            )
         place = f"line {at[row]}, column {self._at[what] + 1}"
         if what == "sample":
             raise BadInput(
@@ -192,6 +205,9 @@ class _Rows:
                 tell("odd_allele", what, ~allele.str.contains(_ALLELE), text)
         same = "the row's alleles are all that of the reference: nothing is mutated"
         tell("allele_is_reference", "", rows["alt"] == rows["ref"], same)
+        number = values["entrez"].str.contains(r"^-?[0-9]+(\.0*)?$")
+        text = ", where a number of NCBI Gene is expected"
+        tell("odd_gene_number", "entrez", ~number, text)
         if self._header[self._at["consequence"]].strip().lower() == "variant_classification":
             odd = ~values["consequence"].is_in(list(CLASSES)).fill_null(value=False)
             text = ", which GDC and cBioPortal do not define"
