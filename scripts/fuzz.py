@@ -1,10 +1,10 @@
-"""Tries damaged files on every reader, in worker processes, for as long as is asked.
+"""Tries damaged files on every reader, and archives and manifests, in worker processes.
 
 `python -m scripts.fuzz --count 10000` from the project's folder. A finding is a file that a reader
 answers by anything but a PollyError: another exception, a crash of the process, more than
 `--seconds`, or more memory than `--memory`. Each is printed once per place in the code, and
 its files are kept in `--keep`. Exit code 1 where there is one.
-Keep out: the seeds and the damage (`tests/assets/ingest/formats`).
+Keep out: the seeds and the damage (`tests/fuzz`).
 """
 
 from __future__ import annotations
@@ -19,13 +19,12 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
-from polly_assets.ingest.formats.registry import READERS
-from tests.assets.ingest.formats.fuzzing import damaged, read
+from tests.fuzz.targets import TARGETS, attempt, made
 
 GIB = 1024**3
 START_SECONDS = 60.0
@@ -41,7 +40,7 @@ def _work(pipe: Connection, memory: float) -> None:
         while (task := pipe.recv()) is not None:
             reader, number = task
             try:
-                answer = (True, read(reader, damaged(reader, number), Path(folder)))
+                answer = (True, attempt(reader, made(reader, number), Path(folder)))
             except Exception as error:
                 frame = traceback.extract_tb(error.__traceback__)
                 ours = next((f for f in reversed(frame) if "polly_assets" in f.filename), frame[-1])
@@ -97,7 +96,7 @@ class Worker:
         return False, f"more than {seconds} seconds"
 
 
-def _tasks(readers: list[str], count: int, first: int) -> Iterator[tuple[str, int]]:
+def _tasks(readers: Sequence[str], count: int, first: int) -> Iterator[tuple[str, int]]:
     for number in range(first, first + count):
         for reader in readers:
             yield reader, number
@@ -106,7 +105,7 @@ def _tasks(readers: list[str], count: int, first: int) -> Iterator[tuple[str, in
 def _keep(folder: Path, reader: str, number: int) -> Path:
     place = folder / f"{reader}-{number}"
     place.mkdir(parents=True, exist_ok=True)
-    seed = damaged(reader, number)
+    seed = made(reader, number)
     (place / seed.name).write_bytes(seed.data)
     for key, data in seed.sidecars.items():
         (place / f"sidecar.{key}").write_bytes(data)
@@ -115,11 +114,10 @@ def _keep(folder: Path, reader: str, number: int) -> Path:
 
 def main() -> int:
     """Try so many files per reader; 1 where one is answered badly."""
-    names = [row.name for row in READERS]
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--count", type=int, default=10_000, help="damaged files per reader")
     options.add_argument("--first", type=int, default=0, help="number of the first")
-    options.add_argument("--reader", action="append", choices=names, help="only these readers")
+    options.add_argument("--reader", action="append", choices=TARGETS, help="only these readers")
     options.add_argument("--workers", type=int, default=2, help="processes")
     options.add_argument("--seconds", type=float, default=5.0, help="most time for one file")
     options.add_argument("--memory", type=float, default=4.0, help="most memory of a process, GiB")
@@ -129,9 +127,9 @@ def main() -> int:
     args = options.parse_args()
     shutil.rmtree(args.keep, ignore_errors=True)
 
-    tasks = _tasks(args.reader or names, args.count, args.first)
+    tasks = _tasks(args.reader or TARGETS, args.count, args.first)
     workers = [Worker(args.memory) for _ in range(args.workers)]
-    answers: dict[str, Counter[str]] = {name: Counter() for name in names}
+    answers: dict[str, Counter[str]] = {name: Counter() for name in TARGETS}
     findings: Counter[tuple[str, str]] = Counter()
     busy = []
     for worker, task in zip(workers, tasks, strict=False):

@@ -75,8 +75,8 @@ def zip_members(path: Path, most: int) -> Iterator[Member]:
         archive = zipfile.ZipFile(path)
     with archive:
         for info in archive.infolist():
-            folder = info.filename.endswith("\\") and not info.file_size
-            if not (folder or info.is_dir()):
+            of_windows = info.filename.endswith("\\") and not info.file_size
+            if not (of_windows or info.filename.endswith("/")):
                 _check_zip(info)
                 yield Member(_name(info), partial(_read_zip, archive, info))
 

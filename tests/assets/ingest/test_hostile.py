@@ -166,6 +166,10 @@ class TestZip:
         data = out.getvalue().replace(b"a.gct_x", b"a.gct\0x")
         assert refused(tmp_path, data).code == "unsafe_member"
 
+    def test_a_member_without_a_name(self, tmp_path):
+        data = zipped({"": A})
+        assert refused(tmp_path, data).code == "unsafe_member"
+
     def test_utf8_that_is_not_marked(self, tmp_path):
         data = zipped({"Ü_数.gct": A})
         flags = bytearray(data)

@@ -35,19 +35,20 @@ def damaged(reader: str, number: int) -> Seed:
     seed = SEEDS[reader]()
     if seed.sidecars and chance.random() < 0.3:
         key = chance.choice(sorted(seed.sidecars))
-        return replace(seed, sidecars={**seed.sidecars, key: _worse(seed.sidecars[key], chance)})
+        return replace(seed, sidecars={**seed.sidecars, key: worse(seed.sidecars[key], chance)})
     packing = chance.random()
     data = seed.data
     if packing < 0.1:
-        data = _worse(gzip.compress(data, mtime=0), chance)
+        data = worse(gzip.compress(data, mtime=0), chance)
     else:
-        data = _worse(data, chance)
+        data = worse(data, chance)
         if packing < 0.3:
             data = gzip.compress(data, mtime=0)
     return replace(seed, data=data)
 
 
-def _worse(data: bytes, chance: random.Random) -> bytes:
+def worse(data: bytes, chance: random.Random) -> bytes:
+    """Bytes with a few random changes."""
     # In HDF5 all that is moved is lost, so most damage stays in its place.
     ways = _IN_PLACE if data.startswith(b"\x89HDF") and chance.random() < 0.9 else _WAYS
     for _ in range(chance.choice((1, 1, 1, 2, 3, 8))):
