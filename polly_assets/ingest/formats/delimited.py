@@ -128,7 +128,7 @@ def _read(source: Source, format_name: str) -> ParsedDataset:
         names=file.header,
         numbers=tuple(not is_text for is_text in text),
         ids=ids,
-        first_ids=[row[ids].strip() for row in file.probe if ids < len(row)],
+        first_ids=_cells(file, ids),
         row_ids=lambda: file.column(ids),
         rows=lambda: _count_rows(file, source),
         place=f"line {file.first_line}",
@@ -237,7 +237,7 @@ def _without_empty_end(file: Separated) -> Separated:
 
 def _text_columns(file: Separated) -> list[bool]:
     """Whether each column is text; the first, where ids are sought, always is."""
-    columns = _probe_columns(file)
+    columns = [_cells(file, i) for i in range(len(file.header))]
     unknown = [i for i, cells in enumerate(columns) if i and all(map(is_missing, cells))]
     if unknown:
         for i, cells in zip(unknown, present_cells(file, unknown), strict=True):
@@ -254,22 +254,27 @@ def _ids_column(file: Separated, text: Sequence[bool]) -> tuple[int, tuple[Notic
     Where that has row numbers and no name, as a table with an index of its own is written, it is
     the next one, if that names each row.
     """
-    columns = _probe_columns(file)
-    unnamed = [name.strip().lower() in ("", "unnamed: 0") for name in file.header]
+    header = file.header
     first = 0
-    while first + 1 < len(columns) and unnamed[first] and not "".join(columns[first]).strip():
+    while first + 1 < len(header) and _unnamed(header[first]) and not any(_cells(file, first)):
         first += 1
     after = first + 1
-    if after >= len(columns) or not (unnamed[first] and text[after]) or unnamed[after]:
+    if after >= len(header) or not (_unnamed(header[first]) and text[after]):
         return first, ()
-    numbers = [cell.strip() for cell in columns[first]]
+    if _unnamed(header[after]):
+        return first, ()
+    numbers, names = _cells(file, first), _cells(file, after)
     counted = [[str(i + begin) for i in range(len(numbers))] for begin in (0, 1)]
-    names = [cell.strip() for cell in columns[after]]
     if numbers not in counted or len(set(names)) < len(numbers) or any(map(is_missing, names)):
         return first, ()
     message = f"column {first + 1} counts the rows; they are called by {file.header[after]!r}"
     return after, (Notice("row_numbers", message),)
 
 
-def _probe_columns(file: Separated) -> list[list[str]]:
-    return [[row[i] for row in file.probe if i < len(row)] for i in range(len(file.header))]
+def _unnamed(name: str) -> bool:
+    return name.strip().lower() in ("", "unnamed: 0")
+
+
+def _cells(file: Separated, column: int) -> list[str]:
+    """The first cells of a column, without spaces around."""
+    return [row[column].strip() for row in file.probe if column < len(row)]

@@ -100,9 +100,11 @@ def _described_columns(
     table: Columns, values: Sequence[bool], described: set[str]
 ) -> tuple[tuple[Notice, ...], list[bool]]:
     """Which columns are samples, and a Notice on those that one might take for samples."""
-    named = [
-        i for i, name in enumerate(table.names) if i != table.ids and loosest(name) in described
-    ]
+    named = (
+        [i for i, name in enumerate(table.names) if i != table.ids and loosest(name) in described]
+        if described
+        else []
+    )
     found, kept, seen = [], [], False
     for i, name in enumerate(table.names):
         before = bool(named) and i < named[0]
