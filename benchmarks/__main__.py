@@ -30,6 +30,7 @@ BENCHMARKS = {
     "search": "full text and facets, beside SQLite FTS5",
     "sparse": "reading single-cell matrices, beside anndata, scanpy and scipy",
     "sql": "metadata SQL as the atlas grows",
+    "variants": "reading VCF and MAF, beside pysam, cyvcf2 and pandas, and its memory",
 }
 
 

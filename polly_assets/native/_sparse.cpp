@@ -343,8 +343,33 @@ const char* past_blanks(const char* p, const char* end) {
   return p;
 }
 
+// Up to seven digits and the blank or line end after them, eight bytes at once: the digits are
+// moved to the upper end and added pairwise. Null where that is not what there is.
+inline const char* short_number(const char* p, const char* end, int64_t* value) {
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  if (end - p < 8) return nullptr;
+  uint64_t digits = 0;
+  std::memcpy(&digits, p, 8);
+  digits ^= 0x3030303030303030U;
+  const uint64_t others = ((digits + 0x7676767676767676U) | digits) & 0x8080808080808080U;
+  if (others == 0 || (others & 0x80U) != 0) return nullptr;
+  const int count = __builtin_ctzll(others) >> 3;
+  if (!is_blank(p[count]) && p[count] != '\n') return nullptr;
+  digits <<= 8 * (8 - count);
+  digits = digits * 10 + (digits >> 8);
+  *value = static_cast<int64_t>((((digits & 0x000000FF000000FFU) * 0x000F424000000064U) +
+                                 (((digits >> 16) & 0x000000FF000000FFU) * 0x0000271000000001U)) >>
+                                32);
+  return p + count;
+#else
+  (void)p, (void)end, (void)value;
+  return nullptr;
+#endif
+}
+
 // A whole number of at most 18 digits after zeros; null where there is none, or no word's end.
 const char* whole_number(const char* p, const char* end, int64_t* value) {
+  if (const char* const after = short_number(p, end, value)) return after;
   bool negative = false;
   if (p < end && (*p == '+' || *p == '-')) negative = *p++ == '-';
   const char* const digits = p;
@@ -361,6 +386,11 @@ const char* whole_number(const char* p, const char* end, int64_t* value) {
 }
 
 const char* real_number(const char* p, const char* end, double* value) {
+  int64_t whole = 0;
+  if (const char* const after = short_number(p, end, &whole)) {
+    *value = static_cast<double>(whole);
+    return after;
+  }
   if (p < end && *p == '+' && (p + 1 == end || (p[1] != '-' && p[1] != '+'))) ++p;
   const auto result = std::from_chars(p, end, *value);
   if (result.ec != std::errc()) return nullptr;
@@ -400,6 +430,35 @@ const char* entry(const char* p, const char* end, const Triples& t, int64_t at) 
   return p == end || *p == '\n' ? p : nullptr;
 }
 
+// Entries of short numbers parted by one blank, as most are; where the first other line begins.
+template <bool Whole>
+const char* short_entries(const char* p, const char* end, const Triples& t, int64_t* count) {
+  int64_t row = 0;
+  int64_t column = 0;
+  int64_t value = 1;
+  for (int64_t at = *count; at < t.most; ++at) {
+    const char* const first = short_number(p, end, &row);
+    if (first == nullptr || *first == '\n') break;
+    const char* last = short_number(first + 1, end, &column);
+    if (last == nullptr || *last == '\n') break;
+    last = short_number(last + 1, end, &value);
+    if (last == nullptr || *last != '\n' || row < 1 || row > t.limits[0] || column < 1 ||
+        column > t.limits[1]) {
+      break;
+    }
+    t.rows[at] = static_cast<int32_t>(row - 1);
+    t.columns[at] = static_cast<int32_t>(column - 1);
+    if (Whole) {
+      static_cast<int64_t*>(t.values)[at] = value;
+    } else {
+      static_cast<double*>(t.values)[at] = static_cast<double>(value);
+    }
+    *count = at + 1;
+    p = last + 1;
+  }
+  return p;
+}
+
 // parse_triples(block, start, places, kind, row limit, column limit, out_rows, out_columns,
 // out_values): how many entries, and where the first line begins that is not of them.
 PyObject* parse_triples(PyObject*, PyObject* args) {
@@ -428,6 +487,10 @@ PyObject* parse_triples(PyObject*, PyObject* args) {
   {
     const WithoutGil unlocked;
     while (p < end) {
+      if (t.places && t.kind != 'p') {
+        p = t.kind == 'w' ? short_entries<true>(p, end, t, &count)
+                          : short_entries<false>(p, end, t, &count);
+      }
       const char* word = past_blanks(p, end);
       if (word < end && *word != '\n') {
         word = count < t.most ? entry(word, end, t, count) : nullptr;

@@ -7,10 +7,10 @@ are read once and kept. Keep out: where a format keeps the lists, and its errors
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import h5py
 import numpy as np
@@ -19,13 +19,14 @@ import numpy.typing as npt
 from polly_assets.ingest.formats.base import BLOCK_FEATURES, Block, Matrix, SparseBlock
 from polly_assets.ingest.formats.h5_values import Stretches
 from polly_assets.ingest.formats.h5ad_access import guarded, named
+from polly_assets.ingest.formats.readahead import read_ahead
 from polly_assets.ingest.formats.spool_sparse import Assembly, SpooledMatrix
 from polly_assets.native.sparse import KeyOutOfRange, examine
 
 WHOLE_BYTES = 64 * 1024**2
 """The largest matrix of compressed features that is read at once."""
 
-STRETCH = 1 << 22
+STRETCH = 1 << 20
 """How many entries are read at once."""
 
 Ints: TypeAlias = npt.NDArray[np.int64]
@@ -37,6 +38,15 @@ class Stretch(Protocol):
 
     def __call__(self, start: int, stop: int, /) -> Values:
         """Those from start to stop."""
+
+
+class Portion(NamedTuple):
+    """Some entries: their first row, offsets from there, keys, and the number of the first."""
+
+    first: int
+    offsets: Ints
+    keys: Values
+    start: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +63,19 @@ class Stored:
         """How many entries there are."""
         return int(self.indptr[-1])
 
-    def portions(self, size: int) -> Iterator[tuple[int, Ints, Values, int]]:
-        """First row, offsets, keys and first entry of each `size` entries; rows may be cut."""
+    def portions(self, size: int) -> Generator[Portion, None, None]:
+        """Portions of `size` entries; rows may be cut."""
         for start in range(0, self.count, size):
             stop = min(start + size, self.count)
             first = int(np.searchsorted(self.indptr, start, side="right")) - 1
             last = int(np.searchsorted(self.indptr, stop, side="left"))
             offsets = np.clip(self.indptr[first : last + 1], start, stop) - start
-            yield first, offsets, self.keys(start, stop), start
+            yield Portion(first, offsets, self.keys(start, stop), start)
+
+    def full_portions(self, size: int) -> Generator[tuple[Portion, Values], None, None]:
+        """Portions with their values."""
+        for portion in self.portions(size):
+            yield portion, self.values(portion.start, portion.start + len(portion.keys))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +131,10 @@ def by_sample(found: Stored, features: int, dtype: str) -> tuple[SpooledMatrix, 
 
     Raises KeyOutOfRange at the entry whose feature is none.
     """
-    assembly = Assembly(features, len(found.indptr) - 1)
-    for first, offsets, keys, start in found.portions(assembly.portion):
-        with _counted_from(start):
-            assembly.add_samples(offsets, keys, found.values(start, start + len(keys)), first)
+    assembly = Assembly(features, len(found.indptr) - 1, found.count)
+    for part, values in _begun(found, assembly.portion):
+        with _counted_from(part.start):
+            assembly.add_samples(part.offsets, part.keys, values, part.first)
     return assembly.finish(dtype)
 
 
@@ -149,6 +164,12 @@ def outliving(dataset: h5py.Dataset) -> h5py.Dataset:
         return h5py.Dataset(h5py.h5d.open(file, h5py.h5i.get_name(dataset.id)))
 
 
+def _begun(found: Stored, size: int) -> Iterator[tuple[Portion, Values]]:
+    """The portions of a matrix; of a large one, the next is read while the last is used."""
+    portions = found.full_portions(size)
+    return read_ahead(portions) if found.count > size else portions
+
+
 def _rising(found: Stored, samples: int) -> Iterator[bool]:
     """Whether the samples of each feature ascend, portion by portion."""
     before = (-1, -1)
@@ -160,12 +181,11 @@ def _rising(found: Stored, samples: int) -> Iterator[bool]:
 
 
 def _sorted(found: Stored, samples: int, dtype: str) -> tuple[SpooledMatrix, int]:
-    assembly = Assembly(len(found.indptr) - 1, samples)
-    for first, offsets, keys, start in found.portions(STRETCH):
+    assembly = Assembly(len(found.indptr) - 1, samples, found.count)
+    for (first, offsets, keys, start), values in _begun(found, STRETCH):
         rows = np.arange(first, first + len(offsets) - 1, dtype=np.int32)
         with _counted_from(start):
             examine(offsets, keys, samples)
-        values = found.values(start, start + len(keys))
         assembly.add(np.repeat(rows, np.diff(offsets)), keys.astype(np.int32), values)
     return assembly.finish(dtype)
 

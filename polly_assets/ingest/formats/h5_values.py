@@ -7,6 +7,7 @@ word on it is the last. Keep out: lists that are read whole, and what the number
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, cast
 
 import h5py
@@ -14,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from isal import isal_zlib
 
-from polly_assets.ingest.formats.h5ad_access import read_array
+from polly_assets.ingest.formats.h5ad_access import guarded, read_array
 from polly_assets.native.sparse import weave
 
 _PLAIN = (h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_DEFLATE)
@@ -32,16 +33,24 @@ class Stretches:
         self._dataset = dataset
         read_array(dataset, 0, 0)  # raises where its storage is not to be trusted
         self._filters = _filters(dataset)
+        self._space = dataset.id.get_space()
         self._last: tuple[int, npt.NDArray[Any]] = (-1, np.empty(0))
 
     def read(self, start: int, stop: int) -> npt.NDArray[Any]:
         """The values in native byte order. Raises BadInput as `read_array` does."""
-        if self._filters is None or stop <= start:
-            return read_array(self._dataset, start, stop)
-        try:
-            return self._unpacked(start, stop)
-        except _FAILURES:
-            return read_array(self._dataset, start, stop)
+        if self._filters and start < stop:
+            with suppress(*_FAILURES):
+                return self._unpacked(start, stop)
+        return self._by_library(start, stop)
+
+    def _by_library(self, start: int, stop: int) -> npt.NDArray[Any]:
+        out = np.empty(stop - start, self._dataset.dtype)
+        with guarded(self._dataset):
+            if start < stop:
+                self._space.select_hyperslab((start,), (stop - start,))
+                memory = h5py.h5s.create_simple((stop - start,))
+                self._dataset.id.read(memory, self._space, out)
+        return out if out.dtype.isnative else out.astype(out.dtype.newbyteorder("="))
 
     def _unpacked(self, start: int, stop: int) -> npt.NDArray[Any]:
         size = self._dataset.chunks[0]

@@ -19,6 +19,7 @@ from typing import Any, Never, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from polly_assets.ingest.formats.readahead import read_ahead
 from polly_assets.ingest.formats.spool_sparse import narrowed
 from polly_assets.ingest.formats.text import line_blocks
 from polly_assets.native.sparse import Triples, parse_triples
@@ -43,6 +44,8 @@ _BANNER = "%%MatrixMarket matrix coordinate integer general"
 _WHOLE = re.compile(r"[+-]?\d+")
 _NUMBER = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|inf|infinity|nan)", re.I)
 _LIMIT = 2**31 - 1
+_STEP = 4 * 1024**2
+"""Bytes of lines that are parsed at once, while the next ones are unpacked."""
 
 Places: TypeAlias = npt.NDArray[np.int32]
 Entries: TypeAlias = tuple[Places, Places, npt.NDArray[Any]]
@@ -118,15 +121,13 @@ class MatrixMarket:
         header = self.header
         limits = (header.rows, header.columns) if header.layout == "coordinate" else None
         for block in self._blocks:
-            start, lines = 0, block.count(b"\n") + 1
+            start = 0
             while start < len(block):
-                most = min(lines, header.entries - self._found)
-                found = parse_triples(block, start, _PARSED[header.kind], limits, most)
+                left = header.entries - self._found
+                found = parse_triples(block, start, _PARSED[header.kind], limits, left)
                 if found.stop < len(block):  # an unusual line, or a wrong one
                     found = self._with_line(found, block, start)
-                passed = block.count(b"\n", start, found.stop)
-                self._line += passed
-                lines -= passed
+                self._line += block.count(b"\n", start, found.stop)
                 self._found += found.height
                 start = found.stop
                 if found.height:
@@ -228,9 +229,9 @@ def open_matrix_market(path: Path, name: str) -> MatrixMarket:
 
     Raises BadInput `empty_file`, `bad_header`, `unsupported_matrix`, `dimension_mismatch`.
     """
-    blocks = line_blocks(path, name)
+    blocks = read_ahead(line_blocks(path, name, _STEP))
     first = next(blocks, b"")
-    if not first.strip():
+    if not first or first.isspace():
         raise BadInput("empty_file", "the file has no content", file=name, hint="upload it again")
     layout, kind, symmetry = _banner(first[: first.find(b"\n")], name)
     comments: list[str] = []

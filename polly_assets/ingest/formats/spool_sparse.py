@@ -20,14 +20,19 @@ from polly_assets.ingest.formats.base import BLOCK_FEATURES, Block, Matrix, Spar
 from polly_assets.ingest.formats.scratch import Scratch, Stretch
 from polly_assets.native.sparse import Rows, group, regroup, sort_rows, transpose
 
-KEPT_BYTES = 64 * 1024**2
+KEPT_BYTES = 256 * 1024**2
 """Runs held in memory; further ones go to a scratch file."""
 
-PORTION = 1 << 22
+PORTION = 1 << 20
 """How many entries make a run: what a sort handles while it stays in a processor's caches."""
 
-BAND = 1 << 22
+RUNS = 256
+"""How many runs a large matrix should have at most; then they are longer."""
+
+BAND = 1 << 20
 """How many entries are merged at once, and held while blocks are taken of them."""
+
+_LONGEST = 1 << 24
 
 _PER_FEATURE = 16
 """Entries per feature that a run has at least, so that its offsets are the smaller part."""
@@ -108,9 +113,12 @@ class SpooledMatrix(Matrix):
 
 
 class Assembly:
-    """Collects entries in any order; `finish` gives the matrix."""
+    """Collects entries in any order; `finish` gives the matrix.
 
-    def __init__(self, features: int, samples: int) -> None:
+    `entries` is about how many there will be, `portion` how many to give at once.
+    """
+
+    def __init__(self, features: int, samples: int, entries: int) -> None:
         self._shape = (features, samples)
         self._waiting: list[tuple[Places, Places, Values]] = []
         self._runs: list[_Run] = []
@@ -121,7 +129,7 @@ class Assembly:
         self._repeated = 0
         self._kept = 0
         self._scratch = Scratch()
-        self.portion = max(PORTION, _PER_FEATURE * features)
+        self.portion = max(PORTION, _PER_FEATURE * features, min(entries // RUNS, _LONGEST))
 
     def add(self, features: Places, samples: Places, values: Values) -> None:
         """Take entries: places from 0, samples inside the matrix. Raises KeyOutOfRange."""

@@ -25,6 +25,7 @@ from polly_assets.ingest.formats.base import (
 )
 from polly_assets.ingest.formats.checks import check_features, check_many_samples
 from polly_assets.ingest.formats.matrix_market import KINDS, MatrixMarket, open_matrix_market
+from polly_assets.ingest.formats.readahead import read_ahead
 from polly_assets.ingest.formats.sidecars import describe, read_sidecars
 from polly_assets.ingest.formats.spool_sparse import Assembly
 from polly_assets.ingest.formats.tenx_lists import NameList, read_list
@@ -136,8 +137,8 @@ def _matrix(market: MatrixMarket, turned: bool) -> tuple[Matrix, int]:
         values = market.dense()
         return DenseMatrix(values.T if turned else values), 0
     shape = (header.columns, header.rows) if turned else (header.rows, header.columns)
-    assembly = Assembly(*shape)
-    for rows, columns, values in market.entries():
+    assembly = Assembly(*shape, header.entries)
+    for rows, columns, values in read_ahead(market.entries()):
         assembly.add(*((columns, rows) if turned else (rows, columns)), values)
     return assembly.finish(KINDS[header.kind])
 

@@ -261,7 +261,7 @@ class TestMarket:
         monkeypatch.setattr(spool_sparse, "_PER_FEATURE", 0)
         monkeypatch.setattr(spool_sparse, "BAND", 40)
         monkeypatch.setattr(
-            matrix_market, "line_blocks", lambda path, name: _real_blocks(path, name, 64)
+            matrix_market, "line_blocks", lambda path, name, size: _real_blocks(path, name, 64)
         )
         x = counts((70, 9), seed=3)
         coo = sp.coo_matrix(x)
@@ -344,7 +344,7 @@ class TestFaults:
 
     def test_a_fault_far_down_has_its_line(self, tmp_path, monkeypatch):
         monkeypatch.setattr(
-            matrix_market, "line_blocks", lambda path, name: _real_blocks(path, name, 64)
+            matrix_market, "line_blocks", lambda path, name, size: _real_blocks(path, name, 64)
         )
         text = market(counts((50, 9))).replace("\n", "\n\n", 3)
         lines = text.split("\n")
