@@ -23,6 +23,7 @@ BENCHMARKS = {
     "gct": "reading GCT text, beside cmapPy and polars",
     "genes": "one gene across datasets, beside TileDB-SOMA and h5ad files",
     "geo": "reading GEO SOFT families, beside GEOparse",
+    "h5ad": "reading small AnnData files, beside anndata",
     "ingest": "storing prebuilt AnnData, beside tiledbsoma.io.from_anndata",
     "matrices": "one dataset to arrays and AnnData, beside TileDB-SOMA, anndata and h5py",
     "memory": "the memory of `polly ingest`, of files larger than it",
