@@ -114,6 +114,8 @@ class Bench:
     quick: bool
     datasets: int
     rounds: int
+    cells: int
+    rows: int
     results: list[Result] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
 

@@ -20,6 +20,11 @@ from polly_assets.publish.blocks import Rows, assemble
 from polly_assets.schema import FEATURES, MATRICES, MEASUREMENTS, NORMALIZED_SAMPLES
 from polly_assets.work import Work
 
+_CODES = pa.dictionary(pa.int32(), pa.string())
+_FEW = ("name", "feature_id", "dataset_id")
+SCHEMA = pa.schema([f.with_type(_CODES) if f.name in _FEW else f for f in MEASUREMENTS.schema()])
+"""Of the rows: what repeats is written several times faster as codes."""
+
 Positions = npt.NDArray[np.int64]
 
 
@@ -93,15 +98,16 @@ def _table(labels: _Labels, rows: Rows, first: int, features: Positions) -> pa.T
     ends = np.cumsum(counts)
     at = np.arange(counts.sum()) + np.repeat(rows.indptr[features] - ends + counts, counts)
     samples = at % max(1, rows.shape[1]) if rows.indices is None else rows.indices[at]
-    owner = pa.array(np.repeat(features + first, counts))
+    owner = pa.array(np.repeat(features, counts).astype(np.int32))
+    here = slice(first, first + rows.shape[0])
+    same = pa.array(np.zeros(len(at), np.int32))
     columns = {
-        "name": labels.names.take(owner),
-        "feature_id": labels.feature_ids.take(owner),
-        "dataset_id": pa.repeat(labels.dataset_id, len(at)),
+        "name": pa.DictionaryArray.from_arrays(owner, labels.names[here]),
+        "feature_id": pa.DictionaryArray.from_arrays(owner, labels.feature_ids[here]),
+        "dataset_id": pa.DictionaryArray.from_arrays(same, pa.array([labels.dataset_id])),
         "sample_id": labels.sample_ids.take(pa.array(samples)),
         # Missing is NULL in SQL, NaN in arrays.
         "value": pa.array(rows.values[at].astype(np.float64, copy=False), from_pandas=True),
         "shard": pa.repeat(pa.scalar(labels.shard, pa.int32()), len(at)),
     }
-    schema = MEASUREMENTS.schema()
-    return pa.table([columns[name] for name in schema.names], schema=schema)
+    return pa.table([columns[name] for name in SCHEMA.names], schema=SCHEMA)

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from polly_assets.publish.blocks import Rows, assemble, split
-from polly_assets.publish.large_measurements import long_rows
+from polly_assets.publish.large_measurements import SCHEMA, long_rows
 from polly_assets.schema import FEATURES, MATRICES, MEASUREMENTS, NORMALIZED_SAMPLES
 from polly_assets.work import Work
 
@@ -61,7 +61,7 @@ def _write_large(work: Work, dataset: dict[str, Any]) -> int:
             written += rows.num_rows
             yield from rows.to_batches()
 
-    rows = pa.RecordBatchReader.from_batches(MEASUREMENTS.schema(), batches())
+    rows = pa.RecordBatchReader.from_batches(SCHEMA, batches())
     keys = [dataset["dataset_id"]]
     work.tables.write(work.name(MEASUREMENTS), MEASUREMENTS, rows, replace=keys)
     return written

@@ -138,18 +138,17 @@ class _File:
         values = _partition_values(spec, partition)
         parent = "/".join(f"{name}={_encoded(value)}" for name, value in values.items())
         path = f"{parent}/part-{uuid.uuid4().hex}.zstd.parquet".lstrip("/")
-        fields = [pa.field(f.name, _value_type(f.type), f.nullable) for f in rows.schema]
-        stored = pa.schema(fields)
         if parent:
             folder.create_dir(parent)
         sink = folder.open_output_stream(path)
         written: list[pq.FileMetaData] = []
         writer = pq.ParquetWriter(
             sink,
-            stored,
+            rows.schema,
             compression="zstd",
             compression_level=COMPRESSION_LEVEL,
             use_dictionary=_repeating(rows),
+            store_schema=False,  # a column is not to be read as a dictionary because it came as one
             metadata_collector=written,
         )
         return cls(path, values, spec.rows_per_group or ROWS_PER_GROUP, sink, writer, written)
@@ -194,14 +193,17 @@ class _File:
 
 
 def _repeating(rows: pa.Table) -> bool | list[str]:
-    """The columns for which to try a dictionary: a page ends with a row, so long ones defy it."""
-    if rows.nbytes <= LONG_ROW_BYTES * rows.num_rows:
+    """The columns for which to try a dictionary.
+
+    Not long lists: a page ends with a row, so their dictionary would grow without end. Not texts
+    where others came as codes: whoever coded some knows that these do not repeat.
+    """
+    long = rows.nbytes > LONG_ROW_BYTES * rows.num_rows
+    coded = any(pa.types.is_dictionary(kind) for kind in rows.schema.types)
+    if not (long or coded):
         return True
-    return [field.name for field in rows.schema if not pa.types.is_nested(field.type)]
-
-
-def _value_type(kind: pa.DataType) -> pa.DataType:
-    return kind.value_type if pa.types.is_dictionary(kind) else kind
+    apart = pa.types.is_string if coded else pa.types.is_nested
+    return [field.name for field in rows.schema if not apart(field.type)]
 
 
 def _encoded(value: str | None) -> str:

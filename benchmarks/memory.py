@@ -1,0 +1,150 @@
+"""What memory `polly ingest` takes of files that are larger than it: single cells, and GCT text.
+
+Measured is the whole command on a new instance, embedded: the most that its processes hold
+together (resident memory; what they share is counted for each), every 0.1 s. No peer does this
+work. Sizes are chosen with `--cells` and `--rows`. Linux only.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from benchmarks import data
+from benchmarks.common import OURS, Bench, Result, Times
+
+COMMAND = [sys.executable, "-c", "from polly_client.cli.main import run; run()"]
+GENES, PER_CELL, CELLS_AT_ONCE = 20_000, 600, 20_000
+SAMPLES = 10_000
+"""Columns of the GCT; a row is about 70 kB."""
+
+GOAL = "< 2 GB for 1 million cells and for text of 10 GB"
+
+
+def run(bench: Bench) -> None:
+    """Measure and tell."""
+    if not Path("/proc/self/status").exists():
+        bench.skip("memory: this system does not tell what processes hold")
+        return
+    cells, rows = (20_000, 2_000) if bench.quick else (bench.cells, bench.rows)
+    _measure(bench, _written(bench, write_cells, "cells.h5ad", cells), f"{cells:,} cells")
+    _measure(bench, _written(bench, write_gct, "rows.gct", rows), f"{rows:,} x {SAMPLES:,} values")
+
+
+def _written(bench: Bench, write: Callable[[Path, int], None], name: str, size: int) -> Path:
+    """The file, made by another process, whose memory is its own."""
+    path = bench.folder / name
+    call = f"memory.{write.__name__}(Path({str(path)!r}), {size})"
+    code = f"from pathlib import Path; from benchmarks import memory; {call}"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    return path
+
+
+def _measure(bench: Bench, path: Path, what: str) -> None:
+    home = bench.folder / "home"
+    command = [*COMMAND, "--home", str(home), "ingest", str(path), "--atlas", "bench", "--json"]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    began = time.perf_counter()
+    with (bench.folder / "out").open("w") as out:
+        child = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT)
+        peak = _peak(child)
+    wall = time.perf_counter() - began
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if child.returncode:
+        told = (bench.folder / "out").read_text()[-2000:]
+        raise RuntimeError(f"polly ingest gave {child.returncode}: {told}")
+    cpu = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    size = path.stat().st_size
+    stored = sum(f.stat().st_size for f in (home / "tables").rglob("*") if f.is_file())
+    held = (f"{what} {n / 2**20:,.0f} MB" for what, n in (("file", size), ("tables", stored)))
+    notes = f"peak {peak / 2**20:,.0f} MB of memory; {', '.join(held)}"
+    times = {OURS: Times([wall], [cpu])}
+    bench.add(Result("memory", f"{path.suffix[1:]}: {what}", times, GOAL, 1, "datasets", notes))
+    shutil.rmtree(home)
+    path.unlink()
+
+
+def _peak(child: subprocess.Popen[bytes]) -> int:
+    """Wait for the child; the most bytes that it and its descendants held at once."""
+    peak = 0
+    while child.poll() is None:
+        peak = max(peak, sum(_resident(pid) for pid in _tree(child.pid)))
+        time.sleep(0.1)
+    return peak
+
+
+def _tree(pid: int) -> Iterator[int]:
+    yield pid
+    try:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for each in (task / "children").read_text().split():
+                yield from _tree(int(each))
+    except OSError:  # it has ended
+        return
+
+
+def _resident(pid: int) -> int:
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except OSError:
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def write_cells(path: Path, cells: int) -> None:
+    """An h5ad of counts, CSR, PER_CELL of GENES in each cell, as anndata writes it."""
+    rng = np.random.default_rng(0)
+    step = GENES // PER_CELL
+    with h5py.File(path, "w") as file:
+        file.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
+        x = file.create_group("X")
+        x.attrs.update({"encoding-type": "csr_matrix", "encoding-version": "0.1.0"})
+        x.attrs["shape"] = np.array([cells, GENES], np.int64)
+        entries = cells * PER_CELL
+        values = x.create_dataset("data", (entries,), np.float32, chunks=(1 << 18,))
+        indices = x.create_dataset("indices", (entries,), np.int32, chunks=(1 << 18,))
+        x["indptr"] = np.arange(cells + 1, dtype=np.int64) * PER_CELL
+        for first in range(0, cells, CELLS_AT_ONCE):
+            count = min(CELLS_AT_ONCE, cells - first)
+            at = slice(first * PER_CELL, (first + count) * PER_CELL)
+            offsets = rng.integers(0, step, (count, PER_CELL), dtype=np.int32)
+            indices[at] = (offsets + np.arange(PER_CELL, dtype=np.int32) * step).ravel()
+            values[at] = rng.geometric(0.4, count * PER_CELL).astype(np.float32)
+        _frame(file, "var", np.array(data.symbols(GENES), object), {})
+        kinds = np.array(["T cell", "B cell", "monocyte"], object)
+        columns = {"cell_type": kinds[rng.integers(0, 3, cells)], "score": rng.random(cells)}
+        barcodes = np.array([f"{i * 2654435761 % 2**32:08X}-{i}" for i in range(cells)], object)
+        _frame(file, "obs", barcodes, columns)
+
+
+def _frame(file: h5py.File, key: str, index: np.ndarray, columns: dict[str, np.ndarray]) -> None:
+    group = file.create_group(key)
+    group.attrs.update({"encoding-type": "dataframe", "encoding-version": "0.2.0"})
+    group.attrs["_index"] = "_index"
+    group.attrs.create("column-order", list(columns), dtype=h5py.string_dtype())
+    for name, values in {"_index": index, **columns}.items():
+        text = values.dtype == object
+        kind = {"encoding-type": "string-array" if text else "array", "encoding-version": "0.2.0"}
+        node = group.create_dataset(name, data=values, dtype=h5py.string_dtype() if text else None)
+        node.attrs.update(kind)
+
+
+def write_gct(path: Path, rows: int) -> None:
+    """A GCT 1.2 whose rows are drawn from a pool of stretches of 100 values."""
+    rng = np.random.default_rng(0)
+    pool = ["\t".join(f"{v:.4f}" for v in rng.gamma(2, 2, 100)) for _ in range(2_000)]
+    with path.open("w") as file:
+        samples = "\t".join(f"S{i}" for i in range(SAMPLES))
+        file.write(f"#1.2\n{rows}\t{SAMPLES}\nName\tDescription\t{samples}\n")
+        for row in range(rows):
+            parts = rng.integers(0, len(pool), SAMPLES // 100)
+            file.write(f"G{row}\tna\t" + "\t".join(pool[i] for i in parts) + "\n")
