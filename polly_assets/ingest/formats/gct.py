@@ -135,7 +135,7 @@ class _Lines:
         self._open = Stretch(b"", 0, 1)
 
     def take(self) -> str:
-        """The next line, empty beyond the end. Raises BadInput `too_much_metadata`."""
+        """The next line, empty beyond the end. Raises BadInput `metadata_too_large`."""
         data, start, line = self._open
         if start == len(data):
             data, start, line = next(self._blocks, Stretch(b"\n", 0, line))
@@ -144,7 +144,7 @@ class _Lines:
         self._taken += end - start
         if self._taken > _MAX_METADATA_BYTES:
             raise BadInput(
-                "too_much_metadata",
+                "metadata_too_large",
                 f"the rows of sample metadata have more than {_MAX_METADATA_BYTES} bytes, expected "
                 "fewer before the first feature",
                 file=self._file,

@@ -161,6 +161,7 @@ class Blocks:
 
     def __init__(self, path: Path, name: str, size: int = BLOCK_BYTES) -> None:
         self._path, self._name, self._size = path, name, size
+        self._line = 1
         self.notices: list[Notice] = []
 
     def __iter__(self) -> Iterator[Stretch]:
@@ -169,18 +170,18 @@ class Blocks:
         Raises BadInput `empty_file`, `corrupt_gzip`, `unpacks_too_large`, `line_too_long` or
         `binary_content`.
         """
-        line = 1
+        self._line = 1
         for raw in self._whole_lines():
             block, found = raw, census(raw)
             if found.control or not found.ascii:
-                block, found = self._cleaned(raw, line)
-            yield Stretch(block, 0, line)
-            line += found.lines
+                block, found = self._cleaned(raw)
+            yield Stretch(block, 0, self._line)
+            self._line += found.lines
 
-    def _cleaned(self, block: bytes, line: int) -> tuple[bytes, Census]:
+    def _cleaned(self, block: bytes) -> tuple[bytes, Census]:
         block = unified(block)
-        refuse_nul(block, self._name, line)
-        block, notice = as_utf8(block, self._name, line)
+        refuse_nul(block, self._name, self._line)
+        block, notice = as_utf8(block, self._name, self._line)
         if notice is not None and not self.notices:
             self.notices.append(notice)
         return block, census(block)
@@ -200,6 +201,7 @@ class Blocks:
                     "line_too_long",
                     f"a line has more than {MAX_LINE_BYTES} bytes, expected lines of text",
                     file=self._name,
+                    place=f"line {self._line}",
                     hint="check that the file is what its name says",
                 )
         if rest:

@@ -13,8 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from polly_assets.ingest.formats import gct
 from polly_assets.ingest.formats.base import ParsedDataset, Source
 from polly_assets.ingest.formats.gct import GctReader
+from polly_assets.ingest.formats.lines import Blocks
+from polly_assets.ingest.formats.spool import Spool
 from polly_resources.errors import BadInput
 
 V12 = "#1.2\n2\t3\nName\tDescription\tS1\tS2\tS3\ng1\tfirst\t1.5\t2\t-3e-2\ng2\tna\t0\tNA\t4\n"
@@ -209,6 +212,41 @@ def test_errors_say_what_was_found(tmp_path: Path) -> None:
 )
 def test_hopeless_files(tmp_path: Path, content: bytes, code: str) -> None:
     assert refuse(tmp_path, content).code == code
+
+
+@pytest.mark.parametrize("size", [4, 7, 30, 64, 1000])
+@pytest.mark.parametrize("memory", [0, 20, 10**6])
+@pytest.mark.parametrize("native", ["0", "1"])
+def test_a_file_in_blocks_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, memory: int, native: str
+) -> None:
+    """Whatever the size of the blocks, and of what is held in memory."""
+    odd = V13.replace("\ng2", '\r\n\n\t\t\ng"3\t"q ""x"""\tSjögren\t"7"\t NA\r\ng2', 1)
+    odd = odd.replace("2\t2\t2\t1", "3\t2\t2\t1")
+    path = write(tmp_path, odd)
+    expected = parse(path)
+    monkeypatch.setattr(Blocks.__init__, "__defaults__", (size,))
+    monkeypatch.setattr(
+        Spool.__init__, "__kwdefaults__", {"transposed": False, "memory_bytes": memory}
+    )
+    monkeypatch.setenv("POLLY_NATIVE", native)
+    found = parse(path)
+    assert found.samples.equals(expected.samples)
+    assert found.features.equals(expected.features)
+    assert found.features.rows() == [
+        ("g1", "TP53", "007"),
+        ('g"3', 'q "x"', "Sjögren"),
+        ("g2", "NA", None),
+    ]
+    np.testing.assert_array_equal(values(found), [[1, 2], [7, np.nan], [3, 4]])
+    for old, new, place in [("\t4", "\tx", "line 9, column 5"), ("\t4", "", "line 9, column 4")]:
+        assert refuse(tmp_path, odd.replace(old, new)).place == place
+
+
+def test_metadata_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gct, "_MAX_METADATA_BYTES", 60)
+    error = refuse(tmp_path, V13.replace("2\t1", f"2\t{10**9}", 1))
+    assert (error.code, error.place) == ("metadata_too_large", "line 2, column 4")
 
 
 def test_sniff() -> None:
