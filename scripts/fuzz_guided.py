@@ -3,7 +3,7 @@
 `python -m scripts.fuzz_guided gct --seconds 60` from the project's folder, with `atheris` installed
 (it is no dependency of the project: `pip install atheris`). What fails is kept in `--keep`, and
 ends the run; inputs that reach new code are kept in `--corpus`, for the next run to begin with.
-The first byte of an input says which file of the seed the others replace: the main one, or a sidecar.
+The first byte of an input says which file of the seed the rest replaces: the main one or a sidecar.
 Keep out: the targets and the damage (`tests/fuzz`).
 """
 
