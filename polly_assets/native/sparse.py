@@ -149,6 +149,8 @@ def parse_triples(
     if (native := compiled("_sparse")) is None:
         found = None if start else _by_table(block, kind, limits, most)
         return found or _by_line(block, start, kind, limits, most)
+    shortest = (4 if limits else 0) + (2 if kind != "p" else 0)
+    most = min(most, (len(block) - start) // shortest + 1)
     rows, columns = (np.empty(most if limits else 0, np.int32) for _ in range(2))
     values = np.empty(0 if kind == "p" else most, _KINDS[kind])
     count, stop = native.parse_triples(
