@@ -12,12 +12,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import cast
 
-from polly_assets.ingest.formats.geo_stream import GeoStream, GeoText, at_mark
+from polly_assets.ingest.formats.geo_stream import GeoStream, GeoText, at_mark, fault
 from polly_assets.ingest.formats.geo_table import Table, table_of
 from polly_assets.ingest.formats.geo_values import Column
 from polly_resources.errors import BadInput
 
 KINDS = ("DATABASE", "SERIES", "PLATFORM", "SAMPLE", "DATASET", "SUBSET")
+
+MAX_ATTRIBUTE_BYTES = 128 * 1024**2
+"""What the lines of one entity may have, its table apart."""
+
+MAX_METADATA_BYTES = 1024**3
+"""What the attributes of a file may fill, at 64 bytes for each beside its text."""
 
 _KNOWN = re.compile(rb"^\^(?:" + "|".join(KINDS).encode() + rb")[ \t]*=", re.I | re.M)
 _ENTITY = re.compile(rb"^\^([A-Za-z]\w*)[ \t]*=(.*)", re.M)
@@ -73,7 +79,7 @@ def entities(stream: GeoStream) -> Iterator[Entity]:
     """The entities of a SOFT file, in order, those of unknown kinds included.
 
     Raises BadInput `not_geo` or `missing_entity` where the file has content before its first
-    entity, and what the stream raises.
+    entity, `metadata_too_large`, and what the stream raises.
     """
     lost = stream.section(_at_entity)
     if lost.data.lstrip().startswith(b"<"):
@@ -81,8 +87,27 @@ def entities(stream: GeoStream) -> Iterator[Entity]:
     if lost.data.strip() or stream.ended():
         message = "found lines before the first `^ENTITY = name` line"
         raise lost.fault("missing_entity", message, 1, hint=_MISSING_HEADER)
+    room = MAX_METADATA_BYTES
     while not stream.ended():
-        yield _entity(stream)
+        entity = _entity(stream)
+        room -= _weight(entity)
+        if room < 0:
+            raise fault(
+                "metadata_too_large",
+                f"attributes up to {entity.kind} {entity.name[:60]} fill more than "
+                f"{MAX_METADATA_BYTES} bytes",
+                entity.line,
+                file=stream.name,
+                hint="check that the file is what its name says, or split it",
+            )
+        yield entity
+
+
+def _weight(entity: Entity) -> int:
+    """About the memory that an entity takes without its table."""
+    values = [value for texts in entity.attributes.values() for value in texts]
+    values += entity.columns.values()
+    return 1024 + 64 * len(values) + sum(map(len, values))
 
 
 def _at_entity(data: bytes, start: int) -> int:
@@ -104,7 +129,7 @@ def _entity(stream: GeoStream) -> Entity:
     found = cast(re.Match[bytes], _ENTITY.match(opening.data))
     name = found.group(2).decode().strip()
     entity = Entity(found.group(1).decode().upper(), name, opening.first_line)
-    block = stream.section(_at_entity_or_table)
+    block = stream.section(_at_entity_or_table, MAX_ATTRIBUTE_BYTES)
     try:
         _attributes(entity, block)
     except BadInput as error:

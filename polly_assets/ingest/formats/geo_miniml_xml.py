@@ -20,6 +20,12 @@ ROOT = "MINiML"
 LINE = " line"
 """An attribute, of a name that XML does not allow: the line where internal data begin."""
 
+MAX_CHILD_BYTES = 1024**3
+"""What one sample, platform or series may fill, its table included."""
+
+MAX_CHILDREN = 1_000_000
+"""Samples, platforms, series and people of a file."""
+
 _DEEPEST = 32
 _STEP = 1 << 20
 
@@ -55,6 +61,8 @@ class _Parsing:
         self._file = file
         self._depth = 0
         self._line = 1
+        self._room = MAX_CHILD_BYTES
+        self._children = 0
         self._builder = TreeBuilder()
         self._whole: list[Child] = []
         # The text is UTF-8 by now, whatever its declaration says.
@@ -92,7 +100,9 @@ class _Parsing:
             raise self._fault(
                 "bad_xml", f"elements are more than {_DEEPEST} deep", "MINiML has 6 levels"
             )
+        self._take(512)
         if self._depth == 1:
+            self._room, self._children = MAX_CHILD_BYTES, self._children + 1
             self._builder = TreeBuilder()
             self._line = self._expat.CurrentLineNumber
         if self._depth:
@@ -103,7 +113,19 @@ class _Parsing:
 
     def _characters(self, text: str) -> None:
         if self._depth > 1:
+            self._take(len(text))
             self._builder.data(text)
+
+    def _take(self, size: int) -> None:
+        """Raises BadInput where an element of the root, or their number, would fill the memory."""
+        self._room -= size
+        if self._room < 0 or self._children > MAX_CHILDREN:
+            raise self._fault(
+                "section_too_long",
+                f"found an element of more than {MAX_CHILD_BYTES} bytes, at 512 for each inside "
+                f"it, or more than {MAX_CHILDREN} of them",
+                "check that the file is what its name says",
+            )
 
     def _end(self, name: str) -> None:
         self._depth -= 1

@@ -20,6 +20,7 @@ import polars as pl
 from polly_assets.ingest.formats import geo_common as common
 from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Reader, Source
 from polly_assets.ingest.formats.geo_described import Descriptions
+from polly_assets.ingest.formats.geo_entities import MAX_ATTRIBUTE_BYTES
 from polly_assets.ingest.formats.geo_series_header import (
     Header,
     platform_of,
@@ -71,7 +72,7 @@ class SeriesMatrixReader(Reader):
         """
         beside = Descriptions(source)
         stream = GeoStream(source.path, source.name)
-        header = read_header(stream.section(_at_table))
+        header = read_header(stream.section(_at_table, MAX_ATTRIBUTE_BYTES))
         platforms = [platform_of(source.name, header, i) for i in range(len(header.ids))]
         parts = [
             _Part(name, [i for i, found in enumerate(platforms) if found == name])

@@ -62,20 +62,22 @@ def read_header(text: GeoText) -> Header:
 
 
 def _logical_lines(text: GeoText) -> Iterator[tuple[int, str]]:
-    """The lines with their numbers, one line where a quoted value has line ends in it."""
-    waiting, first = "", 0
+    """The lines with their numbers, one line where a quoted value has line ends in it.
+
+    A quote that is not closed before the next row is one of the value's own.
+    """
+    waiting: list[tuple[int, str]] = []
+    quotes = 0
     for number, line in enumerate(text.data.decode().split("\n"), text.first_line):
-        if waiting and not line.startswith("!"):
-            waiting += f"\n{line}"
-        else:
-            if waiting:
-                yield first, waiting
-            waiting, first = line, number
-        if waiting.count('"') % 2 == 0:
-            yield first, waiting
-            waiting = ""
-    if waiting:
-        yield first, waiting
+        if line.startswith("!"):
+            yield from waiting
+            waiting, quotes = [], 0
+        waiting.append((number, line))
+        quotes += line.count('"')
+        if quotes % 2 == 0:
+            yield waiting[0][0], "\n".join(each for _, each in waiting)
+            waiting, quotes = [], 0
+    yield from waiting
 
 
 def _unexpected(text: GeoText, number: int, line: str) -> BadInput:

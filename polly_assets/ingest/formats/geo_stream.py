@@ -18,6 +18,9 @@ from polly_resources.records import Notice
 PIECE_BYTES = 8 * 1024**2
 """About how much of a file is held while its lines are passed on."""
 
+MAX_SECTION_BYTES = 1024**3
+"""What a section that must be held whole may have, such as the table of one sample."""
+
 UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 
 _NEWLINE = 10
@@ -97,10 +100,20 @@ class GeoStream:
             if at >= 0:
                 return
 
-    def section(self, stop: Stop) -> GeoText:
-        """All of `pieces` as one."""
-        first = self.line
-        return GeoText(b"".join(p.data for p in self.pieces(stop)), self.name, first)
+    def section(self, stop: Stop, limit: int = MAX_SECTION_BYTES) -> GeoText:
+        """All of `pieces` as one. Raises BadInput `section_too_long`."""
+        first, size, held = self.line, 0, []
+        for piece in self.pieces(stop):
+            size += len(piece.data)
+            if size > limit:
+                raise piece.fault(
+                    "section_too_long",
+                    f"found more than {limit} bytes without the line that ends them",
+                    first,
+                    hint="check that the file is what its name says",
+                )
+            held.append(piece.data)
+        return GeoText(b"".join(held), self.name, first)
 
     def next_line(self) -> GeoText:
         """The next line; empty at the end."""

@@ -23,6 +23,9 @@ from polly_assets.ingest.formats.table import MISSING
 from polly_assets.native.text import Values, parse
 from polly_resources.errors import BadInput
 
+MAX_COLUMNS = 1_000_000
+"""What a table may have."""
+
 SPREADSHEET_ERRORS = ("#div/0!", "#name?", "#null!", "#num!", "#ref!", "#value!")
 """What a spreadsheet leaves of a value that it could not compute, in lower case."""
 
@@ -44,11 +47,21 @@ def cells(line: str) -> list[str]:
 
 
 def header_cells(text: GeoText, *, quoted: bool = False) -> list[str]:
-    """The column names of a table's first line, without padding; empty for an empty table."""
+    """The column names of a table's first line, without padding; empty for an empty table.
+
+    Raises BadInput `too_many_columns`.
+    """
     line = text.data.decode().rstrip("\n")
-    names = cells(line) if quoted else line.split("\t")
-    found = [name.strip() for name in names]
-    return [_bare(name) for name in found] if line.strip() else []
+    if (count := line.count("\t") + 1) > MAX_COLUMNS:
+        raise text.fault(
+            "too_many_columns",
+            f"the table has {count} columns, expected at most {MAX_COLUMNS}",
+            text.first_line,
+            hint="check that the file is what its name says",
+        )
+    found = [name.strip() for name in (cells(line) if quoted else line.split("\t"))]
+    found = [_bare(name) for name in found] if '"' in line else found
+    return found if line.strip() else []
 
 
 def _bare(cell: str) -> str:
@@ -265,5 +278,5 @@ def _unquoted(name: str) -> pl.Expr:
 def table_of(text: GeoText, *, quoted: bool = False) -> Table:
     """The table whose first line is its header."""
     start = text.data.find(b"\n") + 1 or len(text.data)
-    header = header_cells(GeoText(text.data[:start], text.name), quoted=quoted)
+    header = header_cells(GeoText(text.data[:start], text.name, text.first_line), quoted=quoted)
     return Table(text, header, text.first_line, start, quoted)

@@ -199,6 +199,15 @@ def test_faults(tmp_path, text, code):
         assert error.place.startswith("line ")
 
 
+@pytest.mark.parametrize(("limit", "most"), [("MAX_CHILD_BYTES", 4000), ("MAX_CHILDREN", 2)])
+def test_what_would_fill_the_memory_is_refused(tmp_path, monkeypatch, limit, most):
+    monkeypatch.setattr(f"polly_assets.ingest.formats.geo_miniml_xml.{limit}", most)
+    with pytest.raises(BadInput) as caught:
+        read(tmp_path, OPEN + BODY + "</MINiML>")
+    assert caught.value.code == "section_too_long"
+    assert caught.value.place.startswith("line ")
+
+
 GDS = (
     "^DATABASE = Geo\n!Database_name = GEO\n^DATASET = GDS7\n!dataset_title = T\n"
     "!dataset_channel_count = 2\n!dataset_platform = GPL9\n!dataset_value_type = log ratio\n"

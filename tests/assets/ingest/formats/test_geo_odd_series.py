@@ -100,6 +100,12 @@ RULES = {
     + END,
     "a row of samples without cells": HEAD + "!Sample_label_ch1\n" + BEGIN + "a\t1\t2\n" + END,
     "a value of several lines": HEAD + '!Sample_x\t"p\nq"\t"r"\n' + BEGIN + "a\t1\t2\n" + END,
+    "a quote of the value's own": HEAD.replace(
+        '"2"\n', '"2"\n!Series_x\t"6" dish"\n!Series_y\t"6""\n', 1
+    )
+    + BEGIN
+    + "a\t1\t2\n"
+    + END,
     "the platform of the series": HEAD.replace('!Sample_platform_id\t"GPL1"\t"GPL1"', "")
     + '!Series_platform_id\t"GPL1"\n'
     + BEGIN
@@ -116,6 +122,8 @@ def test_rules(tmp_path, text):
     assert dataset.dataset_id == "GSE1_GPL1"
     assert array(dataset).tolist() == [[1, 2]]
     assert dataset.notices == ()
+    if "!Series_x" in text:
+        assert (dataset.metadata["x"], dataset.metadata["y"]) == ('6" dish', '6"')
     if "!Sample_x" in text:
         assert dataset.samples["x"].to_list() == ["p\nq", "r"]
 

@@ -409,3 +409,22 @@ def test_a_file_in_many_pieces_is_read_as_in_one(tmp_path, monkeypatch):
         with pytest.raises(BadInput) as caught:
             read(tmp_path, text.replace("-4e-3", "bad"))
         assert caught.value.place == "line 38, column 2"
+
+
+@pytest.mark.parametrize(
+    ("limit", "code", "place"),
+    [
+        ("geo_entities.MAX_METADATA_BYTES", "metadata_too_large", "line 18"),
+        ("geo_entities.MAX_ATTRIBUTE_BYTES", "section_too_long", "line 2"),
+        ("geo_table.MAX_COLUMNS", "too_many_columns", "line 26"),
+    ],
+)
+def test_what_would_fill_the_memory_is_refused(tmp_path, monkeypatch, limit, code, place):
+    sizes = {"MAX_METADATA_BYTES": 3000, "MAX_ATTRIBUTE_BYTES": 40, "MAX_COLUMNS": 2}
+    name = limit.rpartition(".")[2]
+    monkeypatch.setattr(f"polly_assets.ingest.formats.{limit}", sizes[name])
+    wide = sample("GSM1", "a\t1\tP", head="ID_REF\tVALUE\tCALL")
+    with pytest.raises(BadInput) as caught:
+        read(tmp_path, SERIES + PLATFORM + wide)
+    assert (caught.value.code, caught.value.place) == (code, place)
+    assert caught.value.hint
