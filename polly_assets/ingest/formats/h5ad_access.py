@@ -21,6 +21,7 @@ import numpy.typing as npt
 import polars as pl
 
 from polly_assets.ingest.formats.base import Source
+from polly_assets.ingest.formats.h5_chunks import unpacked
 from polly_assets.ingest.formats.text import GZIP_MAGIC, head, read_bytes
 from polly_resources.errors import BadInput, PollyError
 from polly_resources.records import Notice
@@ -288,8 +289,10 @@ def read_array(
         shape, kind = source.shape, source.dtype
         _check_storage(dataset, math.prod(shape) * kind.itemsize)
         if start == 0 and stop is None:
-            values = np.empty(shape, kind)
-            source.read(h5py.h5s.ALL, h5py.h5s.ALL, values)
+            values = unpacked(source) if dataset.chunks else None
+            if values is None:
+                values = np.empty(shape, kind)
+                source.read(h5py.h5s.ALL, h5py.h5s.ALL, values)
         else:
             values = np.asarray(dataset[(*[slice(None)] * axis, slice(start, stop))])
     return values if values.dtype.isnative else values.astype(values.dtype.newbyteorder("="))
