@@ -51,7 +51,9 @@ _EXACT = 2**53
 _BEGINNING = 64
 """A NUL byte here says that the file is no text; one behind is damage to a text."""
 
-_NOT_DELIMITED = (b"!", b"^", b"#1.", b"\x89HDF", b"PAR1", b"{", b"[", b"<")
+_NOT_DELIMITED = (
+    b"!", b"##fileformat=", b"#1.", b"%%MatrixMarket", b"<", b"PAR1", b"[", b"^", b"{", b"\x89HDF",
+)  # fmt: skip
 
 
 class DelimitedReader(Reader):

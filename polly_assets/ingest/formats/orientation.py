@@ -121,10 +121,11 @@ def looks_like_samples_as_rows(header: Sequence[str], rows: Sequence[str], count
     digits, as `Cell_1`, `GSM12`).
     """
     wide = len(header) >= max(_MANY_COLUMNS, _COLUMNS_PER_ROW * count)
-    return wide and _gene_like(header) and _sample_like(rows)
+    return wide and looks_like_genes(header) and _sample_like(rows)
 
 
-def _gene_like(names: Sequence[str]) -> bool:
+def looks_like_genes(names: Sequence[str]) -> bool:
+    """Whether names are Ensembl ids, or symbols of several kinds."""
     ensembl = sum(_ENSEMBL.fullmatch(name) is not None for name in names)
     if ensembl * 2 >= len(names):
         return True

@@ -2,7 +2,8 @@
 
 Owns the rules that turn a table with named columns into a matrix and its two tables, whatever
 the file was (CSV, Parquet). Features are rows unless a sidecar says otherwise, its sample ids are
-those of the rows, or `orientation.looks_like_samples_as_rows` holds.
+those of the rows, the column of ids is called `sample`, `cell`, ... and does not list genes, or
+`orientation.looks_like_samples_as_rows` holds.
 Keep out: reading files, and the patterns of names and cells (`orientation`).
 """
 
@@ -19,6 +20,7 @@ from polly_assets.ingest.formats.orientation import (
     is_annotation,
     is_number,
     is_sample_column,
+    looks_like_genes,
     looks_like_samples_as_rows,
     shape_of,
 )
@@ -121,6 +123,15 @@ def _described_columns(
 
 
 def _no_matrix(table: Columns, numbers: int, file: str) -> BadInput:
+    if len(table.names) == 1:
+        return BadInput(
+            "no_numeric_columns",
+            f"found one cell in the first row ({table.names[0][:60]!r}), expected names of columns",
+            file=file,
+            place=table.place,
+            hint="remove lines above the names of the columns, or begin them with #; columns are "
+            "separated by comma, tab or semicolon",
+        )
     return BadInput(
         "no_numeric_columns",
         f"{numbers} of the {len(table.names) - 1} columns after the first hold numbers: this is "
@@ -146,19 +157,21 @@ def _no_samples(table: Columns, file: str) -> BadInput:
 
 def _check_long(table: Columns, values: Sequence[bool], file: str) -> None:
     """Raises BadInput `long_table` for one value per row beside a column of samples."""
-    others = [name for i, name in enumerate(table.names) if not values[i]]
-    if sum(values) == 1 and any(is_sample_column(name) for name in others) and len(others) > 1:
-        ids = list(table.row_ids())
-        if len(set(ids)) < len(ids):
-            raise BadInput(
-                "long_table",
-                f"found one value per row beside the columns {', '.join(others[:_LISTED])}, "
-                "expected a matrix: one row per feature and one column per sample",
-                file=file,
-                place=table.place,
-                hint="widen it first, such as with pandas: table.pivot(index=..., columns=..., "
-                "values=...)",
-            )
+    samples = [is_sample_column(name) for name in table.names]
+    single = sum(value and not of for value, of in zip(values, samples, strict=True)) == 1
+    if not single or not any(samples) or len(values) < 3:
+        return
+    ids = list(table.row_ids())
+    if len(set(ids)) == len(ids):
+        return
+    raise BadInput(
+        "long_table",
+        f"found one value per row of the columns {', '.join(table.names[:_LISTED])}, expected "
+        "a matrix: one row per feature and one column per sample",
+        file=file,
+        place=table.place,
+        hint="widen it first, such as with pandas: table.pivot(index=..., columns=..., values=...)",
+    )
 
 
 def _orientation(
@@ -172,7 +185,10 @@ def _orientation(
     if described:
         rows = described & {loosest(name) for name in table.row_ids()}
         return len(rows) > len(described & {loosest(name) for name in names}), ()
-    first = table.first_ids
+    first, corner = table.first_ids, table.names[table.ids]
+    if is_sample_column(corner) and not looks_like_genes(first):
+        message = f"the column of ids is called {corner!r}: rows were read as samples"
+        return True, (Notice("orientation_guessed", message),)
     if not looks_like_samples_as_rows(names, first, len(first)):
         return False, ()
     count = table.rows()

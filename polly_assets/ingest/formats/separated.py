@@ -16,7 +16,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 from polly_assets.ingest.formats.lines import Blocks, Stretch, ahead
-from polly_assets.ingest.formats.table import Layout, is_missing, records
+from polly_assets.ingest.formats.table import Layout, is_missing, records, unquote
 from polly_assets.ingest.formats.text import read_bytes, utf8_lines
 from polly_resources.errors import BadInput
 from polly_resources.records import Notice
@@ -98,8 +98,9 @@ def opened(data: bytes, name: str, notices: tuple[Notice, ...] = ()) -> Separate
 
     `data` is the file or its beginning, in UTF-8. Leading lines that start with `#` are comments,
     but for the last of them where it alone is as wide as the row after it: then it is the header.
-    A header one cell narrower than the rows (as R writes it) gets an empty first cell. A first
-    line `sep=;`, as Excel reads it, names the separator. Raises BadInput `no_rows`.
+    A header one cell narrower than the rows (as R writes it) gets an empty first cell; where a
+    space follows each separator it is no part of the names. A first line `sep=;`, as Excel reads
+    it, names the separator. Raises BadInput `no_rows`.
     """
     quoted = b'"' in data
     lines = _beginning(data).split("\n")
@@ -114,6 +115,8 @@ def opened(data: bytes, name: str, notices: tuple[Notice, ...] = ()) -> Separate
         skipped = lines.index(comments.pop())
     start = _after(data, 0, skipped)
     header, used = _record(_beginning(data, start), separator)
+    if len(header) > 1 and separator != " " and all(name[:1] == " " for name in header[1:]):
+        header = [unquote(name.strip()) for name in header]
     start = _after(data, start, used)
     probe = _records(_beginning(data, start), separator, _PROBE_ROWS)
     if not probe:

@@ -47,7 +47,7 @@ _TAGS = "_all_tag_keys"
 _KNOWN = {
     "obs": "an AnnData file: name it .h5ad",
     "0": "a GCTX file: name it .gctx",
-    "row_attrs": "a loom file: convert it to .h5ad",
+    "row_attrs": "a loom file: name it .loom",
     "barcode_info": "molecule information: give the filtered_feature_bc_matrix.h5 of the run",
     "assays": "a Seurat file: convert it to .h5ad",
 }
@@ -169,6 +169,8 @@ def _texts(group: h5py.Group, findings: Findings) -> tuple[pl.Series, pl.DataFra
     inner = child(group, "features")
     if isinstance(inner, h5py.Group):
         key, others = "id", [name for name in keys(inner) if name not in ("id", _TAGS)]
+        more = [plain_text(name) for name in keys(group) if name not in _PARTS]
+        findings.not_loaded += [f"{group.name[1:]}/{name}" for name in more]
     else:
         inner, key, others = group, "genes", [n for n in keys(group) if n not in _PARTS]
     ids = _column(inner, key, findings)

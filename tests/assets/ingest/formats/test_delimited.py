@@ -294,6 +294,8 @@ def test_sniff() -> None:
     assert not TsvReader().sniff("x.txt", b"#1.2\n")
     assert not CsvReader().sniff("x.csv", b"PK\0\0")
     assert not CsvReader().sniff("x.tsv", b"a\tb\n")
+    assert not TsvReader().sniff("x.txt", b"##fileformat=VCFv4.2\n")
+    assert not CsvReader().sniff("x.csv", b"%%MatrixMarket matrix coordinate real general\n")
 
 
 FLOATS = st.one_of(st.floats(allow_nan=False).map(repr), st.just("NA"), st.just(""))

@@ -188,6 +188,11 @@ STATED: dict[str, tuple[str, list[str], list[str], list[str]]] = {
     ),
     "samples called by numbers": ("gene,1,2,10\nA,5,5,5\nB,1,1,1\n", ["A", "B"], ["1", "2", "10"],
                                   ["numbers_as_sample_ids"]),
+    "spaces behind commas": ('gene, S1, "S 2"\nA, 1, 2\n', ["A"], ["S1", "S 2"], []),
+    "rows that are cells by name": ("cell,TP53,MYC\nc1,1,2\nc2,3,4\n", ["TP53", "MYC"],
+                                    ["c1", "c2"], ["orientation_guessed"]),
+    "genes below the word sample": ("sample,TCGA-1,TCGA-2\nTP53,1,2\nMYC,3,4\n",
+                                    ["TP53", "MYC"], ["TCGA-1", "TCGA-2"], []),
     "a name of 200,000 letters": (f"gene,S1\n{'A' * 200_000},1\n", ["A" * 200_000], ["S1"], []),
 }  # fmt: skip
 
@@ -253,6 +258,18 @@ REFUSED: dict[str, tuple[str | bytes, str, str]] = {
     "no names, STAR": ("N_unmapped\t9\t9\t9\nN_multi\t1\t2\t3\nENSG1\t0\t0\t1\n", "no_header",
                        "line 2"),
     "a long table": ("gene,sample,value\nA,S1,1\nA,S2,2\nB,S1,3\n", "long_table", "line 2"),
+    "a long table of numbered cells": (
+        "gene,cell,count\nA,1,5\nA,2,5\nB,1,4\n",
+        "long_table",
+        "line 2",
+    ),
+    "a title": ("Table S1,,\ngene,S1,S2\nA,1,2\n", "no_numeric_columns", "line 2"),
+    "a line below": (ROWS + "Total: 2 genes\n", "ragged_row", "line 4, column 1"),
+    "a row of units": (
+        "gene,S1,S2\n,TPM,TPM\nA,1,2\nB,3,4\nC,5,6\n",
+        "not_a_number",
+        "line 2, column 2",
+    ),
     "results": (
         "gene,baseMean,log2FoldChange,lfcSE,stat,pvalue,padj\nA,1,2,3,4,0.5,0.6\n",
         "no_sample_columns",
