@@ -9,13 +9,13 @@ from __future__ import annotations
 import codecs
 import io
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
 from polly_assets.ingest.formats.packed import GZIP_ERRORS, check_growth, gunzipped
+from polly_assets.ingest.formats.readahead import read_ahead
 from polly_assets.ingest.formats.text import (
     GZIP_MAGIC,
     MAX_LINE_BYTES,
@@ -245,15 +245,11 @@ class Blocks:
 
 
 def ahead(blocks: Iterator[Stretch]) -> Iterator[Stretch]:
-    """The blocks, each made in a thread of its own while the one before it is in use."""
-    block = next(blocks, None)
-    if block is None:
-        return
-    with ThreadPoolExecutor(1, "blocks") as pool:
-        while block is not None:
-            coming = pool.submit(next, blocks, None)
-            yield block
-            block = coming.result()
+    """The blocks, each made by another thread while the one before it is in use."""
+    first = list(islice(blocks, 2))
+    if len(first) < 2:  # not worth a thread
+        return iter(first)
+    return read_ahead(chain(first, blocks))
 
 
 def _line_end(piece: bytes) -> int:

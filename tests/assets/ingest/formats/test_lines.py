@@ -88,13 +88,11 @@ def test_a_byte_order_mark_alone_is_an_empty_line(tmp_path: Path) -> None:
     assert blocks(tmp_path, b"\xef\xbb\xbf", 9)[0] == [Stretch(b"\n", 0, 1)]
 
 
-def test_blocks_made_ahead_are_the_same_and_so_are_faults(tmp_path: Path) -> None:
+@pytest.mark.parametrize("lines", [1, 2, 50])
+def test_blocks_made_ahead_are_the_same_and_so_are_faults(tmp_path: Path, lines: int) -> None:
     path = tmp_path / "x.txt"
-    path.write_bytes(b"abc\n" * 50)
+    path.write_bytes(b"abc\n" * lines)
     assert list(ahead(iter(Blocks(path, "x", 9)))) == list(Blocks(path, "x", 9))
-    path.write_bytes(b"abc\n" * 50 + b"\0")
+    path.write_bytes(b"abc\n" * lines + b"\0")
     with pytest.raises(BadInput, match="NUL"):
         list(ahead(iter(Blocks(path, "x", 9))))
-    early = ahead(iter(Blocks(path, "x", 9)))
-    next(early)
-    early.close()
