@@ -7,7 +7,8 @@ are `BadInput`s. Keep out: where sources come from, and what becomes of datasets
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from polly_assets.ingest.formats import text
 from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Source
@@ -34,6 +35,16 @@ def datasets(source: Source) -> Iterator[ParsedDataset | FailedDataset]:
     except Exception as error:
         LOG.exception("reading %s failed", source.name)
         raise internal(source.name, error) from error
+
+
+def named(error: PollyError, paths: Mapping[str, Path], names: Mapping[str, str]) -> PollyError:
+    """The error with the name that the user knows a sidecar by, by whatever name it was read.
+
+    `paths` and `names` are those of the sidecars by their keys.
+    """
+    shown = {path.name: names[key] for key, path in paths.items()}
+    error.file = shown.get(error.file, error.file)
+    return error
 
 
 def internal(name: str, error: Exception) -> BadInput:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -22,7 +23,7 @@ from polly_assets.ingest.bundles import is_bundle
 from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Source
 from polly_assets.ingest.manifests import is_manifest
 from polly_assets.ingest.normalize import Origin
-from polly_assets.ingest.reading import datasets
+from polly_assets.ingest.reading import datasets, named
 from polly_assets.ingest.sink import Sink
 from polly_assets.removal import remove
 from polly_assets.schema import NORMALIZED_DATASETS, RAW_OBJECTS
@@ -176,20 +177,26 @@ def read(job: Job, objects: ObjectStore, sidecars: Mapping[str, str]) -> Found:
     """The datasets of a job's file with the seconds each took; never raises BadInput."""
     name = _shown(job)
     began = time.perf_counter()
+    beside: dict[str, Path] = {}
+    names = {suffix: key.split("/", 2)[-1] for suffix, key in sidecars.items()}
     try:
         with ExitStack() as stack:
             path = stack.enter_context(objects.local(job.source))
-            beside = {s: stack.enter_context(objects.local(k)) for s, k in sidecars.items()}
+            for suffix, key in sidecars.items():
+                beside[suffix] = stack.enter_context(objects.local(key))
             source = Source(path, name, beside)
             if job.attempt > 1:
                 trial.survive(source)
             for item in datasets(source):
+                if isinstance(item, FailedDataset):
+                    named(item.error, beside, names)
                 yield item, time.perf_counter() - began
                 began = time.perf_counter()
     except Transient:
         raise
     except PollyError as error:
-        yield FailedDataset(job.dataset_id, error), time.perf_counter() - began
+        failed = FailedDataset(job.dataset_id, named(error, beside, names))
+        yield failed, time.perf_counter() - began
 
 
 class _Ownership:

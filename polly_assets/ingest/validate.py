@@ -19,7 +19,7 @@ from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Sourc
 from polly_assets.ingest.formats.grouping import SourceGroup, group_sources
 from polly_assets.ingest.given import Given, survey
 from polly_assets.ingest.manifests import is_manifest
-from polly_assets.ingest.reading import datasets, internal
+from polly_assets.ingest.reading import datasets, internal, named
 from polly_resources.errors import BadInput, PollyError
 
 
@@ -111,11 +111,12 @@ def _examined(files: Mapping[str, Path], group: SourceGroup) -> list[FileFinding
     try:
         for item in datasets(source):
             if isinstance(item, FailedDataset):
-                found.append(_failure(item.error, group.main, item.dataset_id))
+                error = named(item.error, sidecars, group.sidecars)
+                found.append(_failure(error, group.main, item.dataset_id))
             else:
                 found += _of_dataset(item, group.main)
     except PollyError as error:
-        found.append(_failure(error, group.main))
+        found.append(_failure(named(error, sidecars, group.sidecars), group.main))
     names = {group.main, *group.sidecars.values()}
     return [
         replace(each, beside=tuple(sorted(names - {each.file})))

@@ -80,6 +80,19 @@ def test_part_of_a_file_that_cannot_be_read(write):
     assert {each.file for each in found} == {"GSE1_family.soft"}
 
 
+@pytest.mark.parametrize("by_manifest", [False, True])
+def test_a_fault_of_a_sidecar_is_told_by_its_path(write, instance, by_manifest):
+    folder = write("f/x/a.gct").parents[1]
+    if by_manifest:
+        write("f/manifest.csv", "file,samples\nx/a.gct,t.csv\n")
+    write("f/t.csv" if by_manifest else "f/x/a_samples.csv", "sample_id,age\nS1\n")
+    name = "x/a_samples.csv"
+    (error,) = [each for each in findings(folder) if each.severity is Severity.ERROR]
+    assert (error.file, error.code) == (name, "ragged_row")
+    (job,) = instance.ingest(folder)
+    assert job.error.file == name
+
+
 def test_progress(folder):
     seen = []
     findings(folder, on_file=lambda name, total: seen.append((name, total)))
