@@ -134,6 +134,7 @@ def _read(source: Source, format_name: str) -> ParsedDataset:
         row_ids=lambda: file.column(ids),
         rows=lambda: _count_rows(file, source),
         place=f"line {file.first_line}",
+        names_place=f"line {file.first_line - 1}",
     )
     planned = plan(table, sidecars, source.name)
     layout = _layout(file, planned.values)

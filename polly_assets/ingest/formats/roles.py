@@ -46,7 +46,7 @@ class Columns:
     column that is empty is none. `first_ids` are the row ids that the file begins with,
     `row_ids` gives all of them, or as many as are cheap to look at; both are of column `ids`.
     `rows` says how many rows there are.
-    `place` is where a fault of the whole table is told.
+    `place` is where a fault of the whole table is told, `names_place` one of the names.
     """
 
     names: tuple[str, ...]
@@ -56,6 +56,7 @@ class Columns:
     row_ids: Callable[[], Iterable[str]]
     rows: Callable[[], int]
     place: str = ""
+    names_place: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +221,7 @@ def _numbered(table: Columns, values: Sequence[bool], file: str) -> tuple[Notice
         "no_header",
         f"found the values {', '.join(names[:3])} in the first row, expected names of samples",
         file=file,
-        place=table.place,
+        place=table.names_place,
         hint="put a first row before it, with the name of each column",
     )
 

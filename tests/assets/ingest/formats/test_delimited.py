@@ -240,6 +240,7 @@ def test_orientation_guessed(tmp_path: Path) -> None:
     [
         ([f"ENSG{i:011d}" for i in range(60)], ["GSM1", "GSM2", "GSM3"], True),
         ([f"ENSG{i:011d}" for i in range(60)], ["AAACCTGAGAAGG-1", "TTTCCTGAGAAGG-1"], True),
+        ([f"{c}K{i} ({i})" for i in range(9) for c in "ABCDEFG"], ["ACH-1", "ACH-2"], True),
         ([f"S{i}" for i in range(60)], ["TP53", "EGFR"], False),
         ([f"TCGA-A{i}-{c}0SD-01" for i in range(9) for c in "ABCDEFG"], ["KRT1", "KRT2"], False),
         ([f"S{i}" for i in range(60)], [f"ENSG{i:011d}" for i in range(3)], False),

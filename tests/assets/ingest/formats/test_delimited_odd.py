@@ -253,10 +253,13 @@ REFUSED: dict[str, tuple[str | bytes, str, str]] = {
     "samples twice": ("gene,S1,S1\nA,1,2\n", "duplicate_sample_ids", "line 1, column 3"),
     "a sample without name": ("gene,S1,,S3\nA,1,2,3\n", "missing_sample_id", "line 1, column 3"),
     "two rows of names": (",ctrl,case\n,S1,S2\nA,1,2\n", "not_a_number", "line 2, column 2"),
-    "no names": ("A,0.5,1.5\nB,2.5,3\n", "no_header", "line 2"),
-    "no names, HTSeq": ("ENSG01\t5\nENSG02\t7\n", "no_header", "line 2"),
-    "no names, STAR": ("N_unmapped\t9\t9\t9\nN_multi\t1\t2\t3\nENSG1\t0\t0\t1\n", "no_header",
-                       "line 2"),
+    "no names": ("A,0.5,1.5\nB,2.5,3\n", "no_header", "line 1"),
+    "no names, HTSeq": ("ENSG01\t5\nENSG02\t7\n", "no_header", "line 1"),
+    "no names, STAR": (
+        "N_unmapped\t9\t9\t9\nN_multi\t1\t2\t3\nENSG1\t0\t0\t1\n",
+        "no_header",
+        "line 1",
+    ),
     "a long table": ("gene,sample,value\nA,S1,1\nA,S2,2\nB,S1,3\n", "long_table", "line 2"),
     "a long table of numbered cells": (
         "gene,cell,count\nA,1,5\nA,2,5\nB,1,4\n",
