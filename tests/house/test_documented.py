@@ -134,7 +134,7 @@ def test_every_setting_is_on_its_page():
 def test_documented_variables_exist():
     known = {f"POLLY_{field.name.upper()}" for field in fields(Settings)} | {"POLLY_TEST_DATA"}
     known |= {f"POLLY_{name}_PASSWORD" for name in ("JOBS", "QUERY", "SEARCH")}
-    known |= {"POLLY_SERVERS", "POLLY_OUTCOMES"}
+    known |= {"POLLY_NATIVE", "POLLY_SERVERS", "POLLY_OUTCOMES"}
     for path in PAGES:
         named = set(re.findall(r"\bPOLLY_[A-Z_]+[A-Z]\b", path.read_text(encoding="utf-8")))
         assert named <= known, path.name
