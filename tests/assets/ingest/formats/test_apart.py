@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from polly_assets.ingest.formats import apart_pool
+from polly_assets.ingest.formats import apart_pool, apart_worker
 from polly_assets.ingest.formats.apart import Apart
 from polly_assets.ingest.formats.apart_pool import POOL
 from polly_assets.ingest.formats.base import FailedDataset, Matrix, ParsedDataset, Source
@@ -238,6 +238,10 @@ class TestProcesses:
         with pytest.raises(BadInput) as caught:
             list(Apart(H5adReader()).read(source))
         assert (caught.value.code, caught.value.file) == ("reader_timeout", "x.h5ad")
+
+    def test_memory(self):
+        words = apart_worker._answer(lambda: bytearray(1 << 62), "x.h5ad").words["error"]
+        assert (words["code"], words["file"]) == ("reader_memory", "x.h5ad") and words["hint"]
 
     def test_file_known_to_crash_the_library(self, tmp_path):
         """Whatever the library of the day makes of it, this process goes on."""
