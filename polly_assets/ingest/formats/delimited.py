@@ -7,7 +7,7 @@ columns mean (`roles`), and the numbers themselves (`table`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -126,7 +126,30 @@ def _read(source: Source, format_name: str) -> ParsedDataset:
         file = with_points(file, commas, source.name)
         body = pointed(in_records(body), file.separator, commas, source.name)
     ids, notices = _ids_column(file, text)
-    table = Columns(
+    table = _columns(file, source, text, ids)
+    planned = plan(table, sidecars, source.name)
+    layout = _layout(file, planned.values)
+    rows, matrix = read_blocks(body, layout, source.name, transposed=planned.transposed)
+    rows = rows.select(f"c{i}" for i in planned.others())
+    samples, features, more = split(table, planned, rows, _places(file, ids), source.name)
+    described = describe(source, samples, features, sidecars)
+    comments = {"comments": list(file.comments)} if file.comments else {}
+    told = (*blocks.notices, *file.notices, *notices, *planned.notices, *more)
+    told += _rounded(matrix) if layout.integers else ()
+    return ParsedDataset(
+        dataset_id=described.dataset_id,
+        format=format_name,
+        metadata=comments | dict(described.metadata),
+        samples=described.samples,
+        features=described.features,
+        matrices=(matrix,),
+        data_type=described.data_type,
+        notices=(*told, *described.notices),
+    )
+
+
+def _columns(file: Separated, source: Source, text: Sequence[bool], ids: int) -> Columns:
+    return Columns(
         names=file.header,
         numbers=tuple(not is_text for is_text in text),
         ids=ids,
@@ -136,39 +159,13 @@ def _read(source: Source, format_name: str) -> ParsedDataset:
         place=f"line {file.first_line}",
         names_place=f"line {file.first_line - 1}",
     )
-    planned = plan(table, sidecars, source.name)
-    layout = _layout(file, planned.values)
-    rows, matrix = read_blocks(body, layout, source.name, transposed=planned.transposed)
-    samples, features, more = split(
-        table,
-        planned,
-        rows.select(f"c{i}" for i in planned.others()),
-        (
-            lambda column: f"line {file.first_line - 1}, column {column + 1}",
-            lambda row: f"line {file.first_line + row}, column {ids + 1}",
-        ),
-        source.name,
-    )
-    described = describe(source, samples, features, sidecars)
-    comments = {"comments": list(file.comments)} if file.comments else {}
-    rounded = _rounded(matrix) if layout.integers else ()
-    return ParsedDataset(
-        dataset_id=described.dataset_id,
-        format=format_name,
-        metadata=comments | dict(described.metadata),
-        samples=described.samples,
-        features=described.features,
-        matrices=(matrix,),
-        data_type=described.data_type,
-        notices=(
-            *blocks.notices,
-            *file.notices,
-            *notices,
-            *planned.notices,
-            *more,
-            *rounded,
-            *described.notices,
-        ),
+
+
+def _places(file: Separated, ids: int) -> tuple[Callable[[int], str], Callable[[int], str]]:
+    """Where a column's name is, and a row's id."""
+    return (
+        lambda column: f"line {file.first_line - 1}, column {column + 1}",
+        lambda row: f"line {file.first_line + row}, column {ids + 1}",
     )
 
 

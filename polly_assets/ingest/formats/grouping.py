@@ -84,7 +84,8 @@ def group_sources(names: Sequence[str]) -> list[SourceGroup]:
             beside = {**group.sidecars, **triples.members.get(group.main, {})}
             groups.append(SourceGroup(group.main, beside))
     groups = _with_geo(groups) + [SourceGroup(main, beside) for main, beside in studies.items()]
-    return sorted(groups, key=lambda group: group.main)
+    once = {group.main: group for group in groups}  # a table may describe several, and fail alone
+    return [once[main] for main in sorted(once)]
 
 
 def _with_geo(groups: Sequence[SourceGroup]) -> list[SourceGroup]:

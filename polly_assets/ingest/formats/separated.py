@@ -105,8 +105,7 @@ def opened(data: bytes, name: str, notices: tuple[Notice, ...] = ()) -> Separate
     quoted = b'"' in data
     lines = _beginning(data).split("\n")
     told = _TOLD.fullmatch(lines[0])
-    rest = (i for i, s in enumerate(lines) if i >= bool(told) and s.strip() and s[0] != "#")
-    skipped = next(rest, None)
+    skipped = _first_row(lines, bool(told))
     if skipped is None:
         raise _no_rows(name)
     comments = [line for line in lines[bool(told) : skipped] if line.strip()]
@@ -115,7 +114,7 @@ def opened(data: bytes, name: str, notices: tuple[Notice, ...] = ()) -> Separate
         skipped = lines.index(comments.pop())
     start = _after(data, 0, skipped)
     header, used = _record(_beginning(data, start), separator)
-    if len(header) > 1 and separator != " " and all(name[:1] == " " for name in header[1:]):
+    if len(header) > 1 and all(name[:1] == " " != separator for name in header[1:]):
         header = [unquote(name.strip()) for name in header]
     start = _after(data, start, used)
     probe = _records(_beginning(data, start), separator, _PROBE_ROWS)
@@ -134,6 +133,12 @@ def opened(data: bytes, name: str, notices: tuple[Notice, ...] = ()) -> Separate
         comments=tuple(comments),
         notices=notices,
     )
+
+
+def _first_row(lines: Sequence[str], begin: int) -> int | None:
+    """The first line that is neither empty nor a comment."""
+    rest = (i for i, s in enumerate(lines) if i >= begin and s.strip() and s[0] != "#")
+    return next(rest, None)
 
 
 def present_cells(file: Separated, columns: Sequence[int]) -> list[list[str]]:

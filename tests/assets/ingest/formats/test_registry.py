@@ -172,6 +172,14 @@ def test_a_gct_does_not_import_h5py() -> None:
                 )
             ],
         ),
+        (
+            ["counts.csv", "tpm.csv", "metadata.csv", "samples.csv"],
+            [
+                ("counts.csv", {"csv": "metadata.csv"}),
+                ("samples.csv", {}),
+                ("tpm.csv", {"csv": "metadata.csv"}),
+            ],
+        ),
         (["a.zarr/X/0.0", "a.zarr/X/0.1", "a.zarr/zarr.json"], [("a.zarr/X/0.0", {})]),
         (["x.h5ad", "x.json", "y.csv"], [("x.h5ad", {"json": "x.json"}), ("y.csv", {})]),
         (["x.h5ad", "x.cls"], [("x.cls", {}), ("x.h5ad", {})]),
