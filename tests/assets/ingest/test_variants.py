@@ -73,6 +73,19 @@ def test_datasets_too_large_to_hold_are_written_piece_by_piece(instance, write, 
     assert load_dataset(instance.tables, "demo", "a").variants.height == 21
 
 
+def test_a_fault_in_the_last_line_stores_nothing(instance, write, monkeypatch):
+    monkeypatch.setattr(sink, "FLUSH_BYTES", 1)
+    monkeypatch.setattr("polly_assets.ingest.formats.variants.PIECE_ROWS", 3)
+    columns = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tS1\tS2\n"
+    records = [f"1\t{i}\t.\tA\tT\t.\t.\t.\tGT\t0/1\t1/1\n" for i in range(1, 200)]
+    content = "##fileformat=VCFv4.3\n" + columns + "".join(records)
+    (job,) = instance.ingest(write("a.vcf", content + "1\t300\t.\tA\tT\t.\t.\t.\tGT\t0/1\t2/1\n"))
+    assert (job.error.code, job.error.place) == ("bad_genotype", "line 202, column 11")
+    assert instance.rows("variants") == [] and instance.rows("datasets") == []
+    (job,) = instance.ingest(write("a.vcf", content))
+    assert job.status == JobStatus.SUCCEEDED and len(instance.rows("variants")) == 398
+
+
 def test_a_study(instance, write):
     seed = SEEDS["cbio_study"]()
     for name, data in {**seed.sidecars, seed.name: seed.data}.items():
