@@ -34,6 +34,8 @@ class Stretches:
         read_array(dataset, 0, 0)  # raises where its storage is not to be trusted
         self._filters = _filters(dataset)
         self._space = dataset.id.get_space()
+        chunk_bytes = dataset.chunks[0] * dataset.dtype.itemsize if self._filters else 0
+        self._most_packed = 2 * chunk_bytes + 1024
         self._last: tuple[int, npt.NDArray[Any]] = (-1, np.empty(0))
 
     def read(self, start: int, stop: int) -> npt.NDArray[Any]:
@@ -65,7 +67,11 @@ class Stretches:
         """A chunk's values. The last one is kept: the next stretch begins within it."""
         known, values = self._last
         if known != number:
-            mask, data = self._dataset.id.read_direct_chunk((number * self._dataset.chunks[0],))
+            at = (number * self._dataset.chunks[0],)
+            info = self._dataset.id.get_chunk_info_by_coord(at)
+            if info.byte_offset is None or info.size > self._most_packed:
+                raise ValueError("a chunk that was never written, or of no likely size")
+            mask, data = self._dataset.id.read_direct_chunk(at)
             values = self._values(mask, data)
             self._last = (number, values)
         return values

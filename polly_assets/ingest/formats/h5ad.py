@@ -9,7 +9,7 @@ The source of the layout is AnnData's on-disk format document and the files of i
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import h5py
@@ -72,6 +72,7 @@ def _read(file: h5py.File, source: Source) -> ParsedDataset:
     sidecar = dict(read_sidecar(source, findings))
     categories = uns_categories(file, findings)
     tables, used = _tables(file, categories, findings)
+    tables = replace(tables, file=source.name)
     samples, features = tables.samples, tables.features
     _check_ids(tables, findings)
     matrices = tuple(_matrices(file, tables, findings))
@@ -113,11 +114,12 @@ class _Tables:
     samples: pl.DataFrame
     features: pl.DataFrame
     exchanged: bool = False
+    file: str = ""
 
     @property
     def layout(self) -> Layout:
         """How matrices of the file lie."""
-        return Layout(self.samples.height, self.features.height, self.exchanged)
+        return Layout(self.samples.height, self.features.height, self.exchanged, self.file)
 
     @property
     def var_ids(self) -> pl.Series:

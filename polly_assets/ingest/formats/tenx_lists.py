@@ -45,6 +45,11 @@ class NameList:
         """How many lines it has, without the header that `fitted` has found."""
         return len(self.columns[0])
 
+    @property
+    def ids(self) -> pl.Series:
+        """The first column, whether a header was found in it or not."""
+        return pl.Series(self.columns[0], dtype=pl.String)
+
     def fitted(self, count: int) -> NameList | None:
         """The list where it has so many names, without a header if that is one too many."""
         if self.count == count:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from polly_assets.ingest.formats.base import (
@@ -24,6 +25,7 @@ from polly_assets.ingest.formats.base import (
     Source,
 )
 from polly_assets.ingest.formats.checks import check_features, check_many_samples
+from polly_assets.ingest.formats.h5ad_exchanged import exchanged
 from polly_assets.ingest.formats.matrix_market import KINDS, MatrixMarket, open_matrix_market
 from polly_assets.ingest.formats.readahead import read_ahead
 from polly_assets.ingest.formats.sidecars import describe, read_sidecars
@@ -68,9 +70,9 @@ def _has_numbers(head: bytes) -> bool:
 def _read(source: Source) -> ParsedDataset:
     _check_members(source)
     market = open_matrix_market(source.path, source.name)
-    found = {role: read_list(source.sidecars[role], role) for role in (FEATURES, BARCODES)}
+    found, notices = _lists(source)
     turned, lists = _orientation(market, found, source.name)
-    notices = [notice for each in lists.values() for notice in each.notices]
+    notices += [notice for each in lists.values() for notice in each.notices]
     if turned:
         shape = f"{market.header.rows} cells x {market.header.columns} features"
         notices.append(Notice("transposed_x", f"stored as {shape}; read as such"))
@@ -107,6 +109,37 @@ def _check_members(source: Source) -> None:
         file=source.name,
         hint="put the three files in one folder, with the same beginning of their names or none",
     )
+
+
+def _lists(source: Source) -> tuple[dict[str, NameList], list[Notice]]:
+    """The list of each role, and Notices on lists given twice or under each other's name."""
+    found, notices = {}, []
+    for role in (FEATURES, BARCODES):
+        found[role] = first = read_list(source.sidecars[role], role)
+        for key, path in source.sidecars.items():
+            if not key.startswith(f"{role}_"):
+                continue
+            if (other := read_list(path, role)).columns[0] != first.columns[0]:
+                raise BadInput(
+                    "conflicting_lists",
+                    f"found {first.file} and {other.file}, which name other {role}; expected one "
+                    "list, or the same names",
+                    file=source.name,
+                    hint="remove the list that is not of this matrix",
+                )
+            message = f"{other.file} names the same {role} as {first.file}, which was read"
+            notices.append(Notice("list_given_twice", message, other.file))
+    cells, features = found[BARCODES], found[FEATURES]
+    if exchanged(cells.ids, features.ids):
+        message = (
+            f"{cells.file} names genes and {features.file} does not; each was read as the other"
+        )
+        notices.append(Notice("lists_exchanged", message))
+        found = {
+            FEATURES: replace(cells, role=FEATURES),
+            BARCODES: replace(features, role=BARCODES),
+        }
+    return found, notices
 
 
 def _orientation(

@@ -22,6 +22,9 @@ from polly_assets.ingest.formats.tenx_names import (
 Place: TypeAlias = tuple[str, str]
 """A folder, and what names in it have in common (in lower case)."""
 
+_Parts: TypeAlias = dict[tuple[str, str, str], list[str]]
+"""Lists by folder, role and prefix."""
+
 DESCRIBES_PLAIN = ("matrix", "metadata", "samples")
 """What a file is called that describes the one triple without prefix of its folder."""
 
@@ -59,10 +62,11 @@ def find_triples(names: Sequence[str]) -> Triples:
     """The triples of these files, which are sorted.
 
     A matrix `x_y_matrix.mtx` or `x_y.mtx` takes the barcodes and the features of the longest
-    of the prefixes `x_y`, `x` and none, unless a shorter one is that of another matrix.
+    of the prefixes `x_y`, `x` and none, unless a shorter one is that of another matrix. Where
+    several files play a role, as `genes.tsv` beside `features.tsv`, it takes them all.
     """
     matrices: dict[Place, list[str]] = defaultdict(list)
-    parts: dict[tuple[str, str, str], str] = {}
+    parts: _Parts = defaultdict(list)
     for name in names:
         folder, _, last = name.rpartition("/")
         found = member(last)
@@ -70,34 +74,36 @@ def find_triples(names: Sequence[str]) -> Triples:
             continue
         if found.role == MATRIX:
             matrices[folder, found.prefix].append(name)
-        else:  # of several, the first: features before genes, plain before gzipped
-            parts.setdefault((folder, found.role, found.prefix), name)
+        else:
+            parts[folder, found.role, found.prefix].append(name)
     members: dict[str, Mapping[str, str]] = {}
     for place, mains in matrices.items():
         beside = _members(place, matrices, parts)
         members |= dict.fromkeys(mains, beside)
     places = {name: place for place, mains in matrices.items() for name in mains}
     used = {name for each in members.values() for name in each.values()}
-    incomplete = {
-        barcodes: {FEATURES: parts[folder, FEATURES, prefix]}
-        for (folder, role, prefix), barcodes in parts.items()
-        if role == BARCODES
-        and barcodes not in used
-        and parts.get((folder, FEATURES, prefix), barcodes) not in used | {barcodes}
-    }
+    incomplete: dict[str, Mapping[str, str]] = {}
+    for (folder, role, prefix), cells in list(parts.items()):
+        features = parts.get((folder, FEATURES, prefix), [])
+        if role == BARCODES and features and not used & {*cells, *features}:
+            both = _numbered(BARCODES, cells) | _numbered(FEATURES, features)
+            incomplete[both.pop(BARCODES)] = both
     return Triples(members, places, incomplete)
 
 
-def _members(
-    place: Place, matrices: Mapping[Place, list[str]], parts: Mapping[tuple[str, str, str], str]
-) -> dict[str, str]:
+def _numbered(role: str, names: Sequence[str]) -> dict[str, str]:
+    """Files that play one role: the first by name, `features` before `genes`, and `role_2`, ..."""
+    return {role if i == 0 else f"{role}_{i + 1}": name for i, name in enumerate(names)}
+
+
+def _members(place: Place, matrices: Mapping[Place, list[str]], parts: _Parts) -> dict[str, str]:
     folder, own = place
-    found = {}
+    found: dict[str, str] = {}
     for role in (BARCODES, FEATURES):
         for prefix in shorter(own):
             if prefix != own and (folder, prefix) in matrices:
                 continue
-            if name := parts.get((folder, role, prefix)):
-                found[role] = name
+            if names := parts.get((folder, role, prefix)):
+                found |= _numbered(role, names)
                 break
     return found

@@ -70,7 +70,7 @@ def test_a_triple(matrix: str, cells: str, genes: str) -> None:
         ),
         (
             ["matrix.mtx", "features.tsv", "genes.tsv"],
-            [("genes.tsv", {}), ("matrix.mtx", {"features": "features.tsv"})],
+            [("matrix.mtx", {"features": "features.tsv", "features_2": "genes.tsv"})],
         ),
         (
             ["r/matrix.mtx", "r/metadata.csv", "r/metadata.json"],
