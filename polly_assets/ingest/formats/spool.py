@@ -66,7 +66,7 @@ class Spool:
         self._name, self.transposed, self._limit = file, transposed, memory_bytes
         self._parts: list[_Part] = []
         self._file: BinaryIO | None = None
-        self._bytes = self._written = 0
+        self._bytes = self._written = self._unloaded = 0
         self.rows = 0
 
     def add(self, values: npt.NDArray[Any]) -> None:
@@ -86,16 +86,16 @@ class Spool:
             if self._file is None:
                 self._file = cast(BinaryIO, tempfile.TemporaryFile(buffering=0))  # noqa: SIM115
                 weakref.finalize(self, self._file.close)
-            for part in self._parts:
-                if part.values is not None:
-                    part.offset = self._written
-                    self._write(self._file, np.ascontiguousarray(part.values))
-                    part.values = None
+            for part in self._parts[self._unloaded :]:
+                part.offset = self._written
+                self._write(self._file, np.ascontiguousarray(part.values))
+                part.values = None
+            self._unloaded = len(self._parts)
         except OSError as error:
             raise BadInput(
                 "no_temporary_space",
-                f"the {self._written + 1} th byte of values could not be put aside "
-                f"({error.strerror}), expected room for all values",
+                f"only {self._written} bytes of values could be put aside ({error.strerror}), "
+                "expected room for all",
                 file=self._name,
                 hint=f"make room in {tempfile.gettempdir()}, or let TMPDIR name a larger folder",
             ) from error
