@@ -12,6 +12,8 @@ import json
 import math
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from polly_assets.ingest.formats import variants as collected
 from polly_assets.ingest.formats import vcf_record
@@ -281,6 +283,44 @@ class TestRecords:
         assert [(r["sample_id"], r["gene"], r["alt_depth"]) for r in found] == [
             ("TUMOR", "MYC", 3), ("NORMAL", "MYC", 0), ("TUMOR", "TP53", 2), ("NORMAL", "TP53", 0),
         ]  # fmt: skip
+
+
+CALLS = st.tuples(
+    st.lists(st.one_of(st.none(), st.integers(0, 3)), min_size=1, max_size=4),
+    st.lists(st.integers(0, 10**6), min_size=4, max_size=4),
+    st.one_of(st.none(), st.integers(0, 10**9)),
+)
+NOTES = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=9)
+
+
+class TestRoundTrip:
+    @settings(deadline=None, max_examples=40)
+    @given(st.lists(st.tuples(CALLS, CALLS), min_size=1, max_size=6), NOTES, st.integers(1, 9))
+    def test_what_is_written_is_read(self, tmp_path_factory, records, note, piece):
+        """Genotypes, depths and texts of any kind, in pieces of any size."""
+        coded = "".join(f"%{ord(c):02X}" if c in "%,;:=" else c for c in note)
+        assume(note != "." and "~" not in note)
+        lines = []
+        for at, calls in enumerate(records):
+            cells = []
+            for alleles, reads, depth in calls:
+                genotype = "/".join("." if one is None else str(one) for one in alleles)
+                total = "." if depth is None else depth
+                cells.append(f"{genotype}:{','.join(map(str, reads))}:{total}")
+            lines.append(f"1 {at + 1} . A C,G,T . . NOTE={coded} GT:AD:DP {' '.join(cells)}")
+        path = tmp_path_factory.mktemp("vcf") / "x.vcf"
+        path.write_text(content(lines), encoding="utf-8", newline="\n")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(collected, "PIECE_ROWS", piece)
+            (dataset,) = VcfReader().read(Source(path, "x.vcf"))
+        expected = [
+            (at, allele, None if set(call[0]) == {None} else call[0].count(allele), call[2],
+             call[1][allele])
+            for at, calls in enumerate(records) for allele in (1, 2, 3) for call in calls
+        ]  # fmt: skip
+        names = ("record_index", "allele_index", "copies", "depth", "alt_depth")
+        assert [tuple(row[name] for name in names) for row in rows(dataset)] == expected
+        assert {json.loads(row["info"])["NOTE"][0] for row in rows(dataset)} == {note}
 
 
 class TestSizes:
