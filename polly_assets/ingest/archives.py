@@ -31,8 +31,11 @@ _END64, _END64_SIZE = b"PK\x06\x06", 56 + 20
 _MOST_COMMENT = 0xFFFF
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 _ENCRYPTED, _UTF8 = 0x1, 0x800
-_MOST_HEADER = 16 * 1024
-"""Bytes of a tar's extended header; the library's search in one takes the square of this."""
+_MOST_HEADER = 64 * 1024
+"""Bytes of a tar's extended header."""
+
+_MOST_SEARCH = _MOST_HEADER**2
+"""Steps of the library's search in extended headers beyond 1 kB: the square of their bytes."""
 
 _DAMAGE: tuple[type[Exception], ...] = (
     *GZIP_ERRORS,
@@ -165,7 +168,7 @@ def tar_members(path: Path, most: int) -> Iterator[Member]:
         with _guarded():
             stream = Watched(raw, unpacked(raw), path.name)
             archive = tarfile.TarFile.open(
-                fileobj=cast(IO[bytes], stream), mode="r|", tarinfo=_Header
+                fileobj=cast(IO[bytes], stream), mode="r|", tarinfo=type("", (_Header,), {})
             )
         with archive:
             for number in count(1):
@@ -203,7 +206,12 @@ def _check_end(archive: tarfile.TarFile, stream: Watched, entries: int) -> None:
 
 
 class _Header(tarfile.TarInfo):
-    """A header as the library reads it, but none that is damaged ends the archive."""
+    """A header as the library reads it, but none that is damaged ends the archive.
+
+    Each archive has a class of its own, which counts.
+    """
+
+    searched = 0
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
@@ -212,8 +220,10 @@ class _Header(tarfile.TarInfo):
             found = super().frombuf(buf, encoding, errors)
         except tarfile.InvalidHeaderError as error:  # type: ignore[attr-defined]
             raise tarfile.ReadError(f"a damaged header: {error}") from error
-        if found.type in _EXTENDED and found.size > _MOST_HEADER:
-            raise tarfile.ReadError(f"a header of {found.size} bytes")
+        if found.type in _EXTENDED:
+            cls.searched += found.size**2 if found.size > 1024 else 0
+            if found.size > _MOST_HEADER or cls.searched > _MOST_SEARCH:
+                raise tarfile.ReadError("extended headers are too large")
         return found
 
 

@@ -32,6 +32,9 @@ FOREIGN: Mapping[bytes, str] = {
 
 _STEP = 64 * 1024
 
+_MOST_PAST_END = 16
+"""The library skips a member by reading on, however large it is said to be."""
+
 
 class _Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
@@ -107,13 +110,19 @@ class Watched:
 
     def __init__(self, raw: IO[bytes], content: _Readable, name: str) -> None:
         self._raw, self._content, self._name = raw, content, name
-        self._size = 0
-        self.ended = False
+        self._size = self._past_end = 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether more was asked for than there is."""
+        return self._past_end > 0
 
     def read(self, size: int) -> bytes:
-        """The next bytes."""
+        """The next bytes. Raises EOFError where it is asked again and again past the end."""
         piece = self._content.read(size)
         self._size += len(piece)
-        self.ended = self.ended or not piece
+        self._past_end += not piece
+        if self._past_end > _MOST_PAST_END:
+            raise EOFError("it is shorter than it says")
         check_growth(self._size, self._raw.tell(), self._name)
         return piece

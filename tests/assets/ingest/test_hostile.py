@@ -167,8 +167,10 @@ class TestZip:
         assert refused(tmp_path, data).code == "unsafe_member"
 
     def test_a_member_without_a_name(self, tmp_path):
-        data = zipped({"": A})
-        assert refused(tmp_path, data).code == "unsafe_member"
+        data = bytearray(zipped({"a": A}))
+        at = data.index(b"PK\x01\x02")
+        data[26:30] = data[at + 28 : at + 32] = b"\0\0\1\0"  # the name is an extra field now
+        assert refused(tmp_path, bytes(data)).code == "unsafe_member"
 
     def test_utf8_that_is_not_marked(self, tmp_path):
         data = zipped({"Ü_数.gct": A})
@@ -250,11 +252,28 @@ class TestTar:
             archive.addfile(info)
         assert refused(tmp_path, out.getvalue(), "x.tar").code == "corrupt_bundle"
 
+    def test_many_large_extended_headers(self, tmp_path):
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
+            for number in range(40):
+                info = tarfile.TarInfo(f"{number}.gct")
+                info.pax_headers = {"comment": "x" * 20_000}
+                archive.addfile(info)
+        assert refused(tmp_path, out.getvalue(), "x.tar").code == "corrupt_bundle"
+
     def test_headers_without_end(self, tmp_path):
         header = tarfile.TarInfo("x")
         header.type, header.size = tarfile.XHDTYPE, 0
         data = header.tobuf(tarfile.USTAR_FORMAT) * 5000 + bytes(1024)
         assert refused(tmp_path, data, "x.tar").code == "corrupt_bundle"
+
+    @pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.CONTTYPE, b"Z", b"V"])
+    def test_a_member_of_exabytes_that_is_skipped(self, tmp_path, kind):
+        header = tarfile.TarInfo("b.gct")
+        header.type, header.size = kind, 1 << 62
+        data = tarred({"a.gct": A})[:1024] + header.tobuf(tarfile.GNU_FORMAT) + bytes(1024)
+        error = refused(tmp_path, data, "x.tar")
+        assert error.code in ("corrupt_bundle", "cut_bundle", "linked_member")
 
     def test_sizes_beyond_the_file(self, tmp_path):
         out = io.BytesIO()
