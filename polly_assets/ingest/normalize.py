@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 from polly_assets.genes import GeneIndex
 from polly_assets.ingest.formats.base import (
     BLOCK_FEATURES,
+    Block,
     FailedDataset,
     Matrix,
     ParsedDataset,
@@ -40,7 +41,7 @@ _INFINITE = {"inf": "Infinity", "-inf": "-Infinity"}
 _NOT_FINITE = {"NaN": None, **{word: word for word in _INFINITE.values()}}
 
 PIECE_BYTES = 64 * 1024 * 1024
-"""Values held at once when a matrix is turned into rows."""
+"""Bytes of blocks held at once when a matrix is turned into rows; one block at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,12 +167,12 @@ def matrix_rows(dataset_id: str, matrix: Matrix, shard: int) -> Iterator[pa.Tabl
 
     A matrix without features is one empty block, which keeps its type and width.
     """
-    pending: list[npt.NDArray[Any] | SparseBlock] = []
+    pending: list[Block] = []
     size = 0
     first = 0
     for block in matrix.blocks():
         pending.append(block)
-        size += (block.values if isinstance(block, SparseBlock) else block).nbytes
+        size += _bytes(block)
         if size >= PIECE_BYTES:
             yield _block_table(dataset_id, matrix, shard, first, pending)
             first += len(pending)
@@ -182,7 +183,13 @@ def matrix_rows(dataset_id: str, matrix: Matrix, shard: int) -> Iterator[pa.Tabl
         yield _block_table(dataset_id, matrix, shard, first, pending)
 
 
-def _empty_block(matrix: Matrix) -> npt.NDArray[Any] | SparseBlock:
+def _bytes(block: Block) -> int:
+    if isinstance(block, SparseBlock):
+        return block.indptr.nbytes + block.indices.nbytes + block.values.nbytes
+    return block.nbytes
+
+
+def _empty_block(matrix: Matrix) -> Block:
     values = np.zeros(0, matrix.dtype)
     if matrix.sparse:
         return SparseBlock(np.zeros(1, np.int64), np.zeros(0, np.int32), values)
@@ -194,7 +201,7 @@ def _block_table(
     matrix: Matrix,
     shard: int,
     first: int,
-    blocks: list[npt.NDArray[Any] | SparseBlock],
+    blocks: list[Block],
 ) -> pa.Table:
     count = len(blocks)
     start = first * BLOCK_FEATURES + np.arange(count, dtype=np.int32) * BLOCK_FEATURES
@@ -218,9 +225,7 @@ def _block_table(
     )
 
 
-def _value_columns(
-    matrix: Matrix, blocks: list[npt.NDArray[Any] | SparseBlock]
-) -> dict[str, pa.Array]:
+def _value_columns(matrix: Matrix, blocks: list[Block]) -> dict[str, pa.Array]:
     if not matrix.sparse:
         flat = [np.ravel(np.asarray(block)) for block in blocks]
         return {matrix.dtype: _lists(flat, matrix.dtype)}

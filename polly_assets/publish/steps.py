@@ -58,12 +58,22 @@ _TEXT_COLUMNS = tuple(
 )
 
 
+SAMPLES_AT_ONCE = 50_000
+"""Samples whose metadata are Python's at once; of cells there are many more."""
+
+_DESCRIBED = pl.DataFrame(schema=dict.fromkeys(("title", "source_name", "description"), pl.String))
+
+
+def _described(samples: pl.DataFrame) -> pl.DataFrame:
+    found = [sample_columns(json.loads(text)) for text in samples["metadata"]]
+    return pl.DataFrame(found, schema=_DESCRIBED.schema)
+
+
 def _sample_frame(work: Work, ids: list[str]) -> pl.DataFrame:
     rows = work.read(NORMALIZED_SAMPLES, where={"src_dataset_id": ids})
     frame = pl.DataFrame(rows).sort("src_dataset_id", "sample_index")
-    described = [sample_columns(json.loads(text)) for text in frame["metadata"]]
-    extra = pl.DataFrame(
-        described, schema=dict.fromkeys(("title", "source_name", "description"), pl.String)
+    extra = pl.concat(
+        [_DESCRIBED.clear(), *(_described(part) for part in frame.iter_slices(SAMPLES_AT_ONCE))]
     )
     return (
         frame.hstack(extra)
@@ -132,29 +142,29 @@ CELLS_INDEXED = 1_000
 """Cells of a single-cell dataset whose words are searched; they repeat each other."""
 
 
+_INDEXED = [
+    *("src_dataset_id", "sample_index", "sample_id", "metadata"),
+    *("curated_sex", "curated_sample_type"),
+]
+
+
 def _samples_by_dataset(
     work: Work, datasets: list[dict[str, Any]]
 ) -> dict[str, list[dict[str, Any]]]:
-    ids = [row["dataset_id"] for row in datasets]
-    rows = work.read(
-        SAMPLES,
-        [
-            "src_dataset_id",
-            "sample_index",
-            "sample_id",
-            "metadata",
-            "curated_sex",
-            "curated_sample_type",
-        ],
-        where={"src_dataset_id": ids},
-    )
-    frame = pl.DataFrame(rows).sort("src_dataset_id", "sample_index")
-    cells = [row["dataset_id"] for row in datasets if row["total_num_cells"] is not None]
-    few = frame.filter(
-        ~pl.col("src_dataset_id").is_in(cells) | (pl.col("sample_index") < CELLS_INDEXED)
-    )
-    parts = few.partition_by("src_dataset_id", as_dict=True)
-    return {str(key[0]): part.to_dicts() for key, part in parts.items()}
+    parts: dict[str, list[dict[str, Any]]] = {}
+    for cells in (False, True):
+        ids = [
+            row["dataset_id"] for row in datasets if (row["total_num_cells"] is not None) is cells
+        ]
+        where: dict[str, Sequence[Any]] = {"src_dataset_id": ids}
+        if cells:
+            where["sample_index"] = range(CELLS_INDEXED)
+        if ids:
+            rows = work.read(SAMPLES, _INDEXED, where=where)
+            frame = pl.DataFrame(rows).sort("src_dataset_id", "sample_index")
+            found = frame.partition_by("src_dataset_id", as_dict=True)
+            parts.update({str(key[0]): part.to_dicts() for key, part in found.items()})
+    return parts
 
 
 def outcomes(datasets: Sequence[dict[str, Any]], jobs: Sequence[Job]) -> list[JobOutcome]:

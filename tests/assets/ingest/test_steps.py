@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from polly_assets.ingest import sink, steps
+from polly_assets.ingest import normalize, sink, steps
 from polly_assets.ingest.formats import registry
 from polly_assets.publish.load import load_dataset
 from polly_assets.schema import ATLAS_TABLES
@@ -67,6 +67,42 @@ class TestDatasets:
         assert ends(jobs) == {"a": S, "b": E, "c": S}
         assert codes(jobs) == {"b": "damaged_chunk"}
         assert instance.everywhere() == {"a", "c"}
+
+    @pytest.mark.parametrize("flush", [1, 10**9])
+    @pytest.mark.parametrize(
+        ("fault", "code"),
+        [(BadInput("damaged_chunk", "gone"), "damaged_chunk"), (OSError("gone"), "internal_error")],
+    )
+    def test_one_of_several_breaks_while_it_is_stored(
+        self, instance, write, monkeypatch, flush, fault, code
+    ):
+        instance.ingest(write("f.lines", "d1 70x3 1\nd2 70x3 1\nd3 70x3 1"))
+        rows, version = sink.matrix_rows, instance.tables.version("demo/matrices")
+
+        def breaking(dataset_id, matrix, shard):
+            yield from rows(dataset_id, matrix, shard)
+            if dataset_id == "d2":
+                raise fault
+
+        monkeypatch.setattr(sink, "matrix_rows", breaking)
+        monkeypatch.setattr(sink, "FLUSH_BYTES", flush)
+        jobs = instance.ingest(write("f.lines", "d1 1x3 2\nd2 1x3 2\nd3 1x3 2"))
+        assert ends(jobs) == {"d1": S, "d2": E, "d3": S}
+        assert codes(jobs) == {"d2": code}
+        assert titles(instance) == {"d1": 2, "d2": 1, "d3": 2}
+        assert x(instance, "d2").tolist() == [[1.0] * 3] * 70
+        assert x(instance, "d3").tolist() == [[2.0] * 3]
+        commits = instance.tables.version("demo/matrices") - version
+        assert commits == (2 if flush == 1 else 1)
+
+    def test_a_large_dataset_is_one_commit(self, instance, write, monkeypatch):
+        monkeypatch.setattr(sink, "FLUSH_BYTES", 1)
+        monkeypatch.setattr(normalize, "PIECE_BYTES", 1)
+        instance.ingest(write("f.lines", "d1 200x3 1"))
+        before = instance.tables.version("demo/matrices")
+        instance.ingest(write("f.lines", "d1 300x3 2"))
+        assert instance.tables.version("demo/matrices") == before + 1
+        assert x(instance, "d1").tolist() == [[2.0] * 3] * 300
 
     def test_one_of_several_fails(self, instance, write):
         jobs = instance.ingest(write("f.lines", "d1 1x1 1\nd2 !\nd3 1x1 3"))
