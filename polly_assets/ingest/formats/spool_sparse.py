@@ -129,7 +129,9 @@ class Assembly:
         self._repeated = 0
         self._kept = 0
         self._scratch = Scratch()
-        self.portion = max(PORTION, _PER_FEATURE * features, min(entries // RUNS, _LONGEST))
+        self.portion = max(
+            PORTION, min(_PER_FEATURE * features, 1 << 30), min(entries // RUNS, _LONGEST)
+        )
 
     def add(self, features: Places, samples: Places, values: Values) -> None:
         """Take entries: places from 0, samples inside the matrix. Raises KeyOutOfRange."""
