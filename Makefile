@@ -15,6 +15,7 @@ DEMO_HOME := .polly-demo
 RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 BENCH_STAMP := .venv-bench/.installed
+NATIVE := $(wildcard polly_assets/native/*.[ch]pp)
 
 # Of scanpy only the data set in its wheel is wanted: without its record pip does not miss the rest.
 define install_demo_data
@@ -78,6 +79,7 @@ docs: $(DEV_STAMP) ## Renew the generated parts of the docs
 
 clean: ## Remove environments, caches and the demo (instances stay)
 	rm -rf $(VENV) .venv-bench .venv-lock $(DEMO_HOME) build *.egg-info
+	rm -f polly_assets/native/*.so
 	rm -rf .outcomes .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -86,19 +88,19 @@ $(BIN)/python:
 	  sys.exit(0 if (3, 11) <= v < (3, 15) else "Python 3.11-3.14 is needed, %d.%d found; make PYTHON=python3.12" % v[:2])'
 	$(PYTHON) -m venv $(VENV)
 
-$(RUN_STAMP): pyproject.toml requirements/runtime.txt requirements/demo.txt | $(BIN)/python
+$(RUN_STAMP): pyproject.toml $(NATIVE) requirements/runtime.txt requirements/demo.txt | $(BIN)/python
 	@echo "installing into $(VENV)"
 	@$(PIP) --constraint requirements/runtime.txt --editable '.[ui,anndata]'
 	$(install_demo_data)
 	@touch $@
 
-$(DEV_STAMP): pyproject.toml requirements/dev.txt requirements/demo.txt | $(BIN)/python
+$(DEV_STAMP): pyproject.toml $(NATIVE) requirements/dev.txt requirements/demo.txt | $(BIN)/python
 	@echo "installing into $(VENV)"
 	@$(PIP) --constraint requirements/dev.txt --editable '.[ui,anndata,dg,aws,servers,dev]'
 	$(install_demo_data)
 	@touch $(RUN_STAMP) $@
 
-$(BENCH_STAMP): pyproject.toml benchmarks/requirements.txt
+$(BENCH_STAMP): pyproject.toml $(NATIVE) benchmarks/requirements.txt
 	$(PYTHON) -m venv .venv-bench
 	@.venv-bench/bin/python -m pip install --quiet --editable . --requirement benchmarks/requirements.txt
 	@touch $@

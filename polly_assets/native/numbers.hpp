@@ -52,7 +52,7 @@ bool among(std::string_view cell, const std::string_view (&words)[N]) {
   });
 }
 
-constexpr std::string_view kMissing[] = {"", "na", "nan", "n/a", "#n/a", "null"};
+constexpr std::string_view kMissing[] = {"", "na", "nan", "n/a", "#n/a", "<na>", "null", "none"};
 constexpr std::string_view kNotANumber[] = {"nan"};
 constexpr std::string_view kInfinite[] = {"inf", "infinity"};
 

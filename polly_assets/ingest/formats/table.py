@@ -26,7 +26,7 @@ from polly_assets.native import text as native
 from polly_assets.native.text import Rows
 from polly_resources.errors import BadInput
 
-MISSING = ("", "#n/a", "n/a", "na", "nan", "null")
+MISSING = ("", "#n/a", "<na>", "n/a", "na", "nan", "none", "null")
 """Cells that mean 'no value', in lower case."""
 
 _CAREFUL_ROWS = 2048
