@@ -7,6 +7,7 @@ read. Add here what the SOFT grammar gains. Keep out: datasets, and what attribu
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,11 +20,11 @@ from polly_resources.errors import BadInput
 
 KINDS = ("DATABASE", "SERIES", "PLATFORM", "SAMPLE", "DATASET", "SUBSET")
 
-MAX_ATTRIBUTE_BYTES = 128 * 1024**2
+MAX_ATTRIBUTE_BYTES = 64 * 1024**2
 """What the lines of one entity may have, its table apart."""
 
 MAX_METADATA_BYTES = 1024**3
-"""What the attributes of a file may fill, at 64 bytes for each beside its text."""
+"""What the attributes of a file may fill, at 4 KiB an entity and 64 bytes a value beside text."""
 
 _KNOWN = re.compile(rb"^\^(?:" + "|".join(KINDS).encode() + rb")[ \t]*=", re.I | re.M)
 _ENTITY = re.compile(rb"^\^([A-Za-z]\w*)[ \t]*=(.*)", re.M)
@@ -107,7 +108,7 @@ def _weight(entity: Entity) -> int:
     """About the memory that an entity takes without its table."""
     values = [value for texts in entity.attributes.values() for value in texts]
     values += entity.columns.values()
-    return 1024 + 64 * len(values) + sum(map(len, values))
+    return 4096 + 64 * len(values) + sum(map(len, values))
 
 
 def _at_entity(data: bytes, start: int) -> int:
@@ -176,16 +177,18 @@ def _attributes(entity: Entity, block: GeoText) -> None:
     if entity.kind not in KINDS:
         return
     prefix = f"!{entity.kind}_".lower()
-    columns: dict[str, list[str]] = {}
+    columns: dict[str, list[list[str]]] = {}
+    attributes: dict[str, list[list[str]]] = {}
     last: list[str] | None = None
-    for number, line in enumerate(block.data.decode().split("\n"), block.first_line):
+    for number, ended in enumerate(io.StringIO(block.data.decode()), block.first_line):
+        line = ended.removesuffix("\n")
         mark, equals, value = line.partition("=")
         if line.startswith("#") and equals:
-            last = columns.setdefault(mark[1:].strip(), [])
-            last.append(value.strip())
+            last = [value.strip()]
+            columns.setdefault(mark[1:].strip(), []).append(last)
         elif mark.lower().startswith(prefix):
-            last = entity.attributes.setdefault(mark[len(prefix) :].strip(), [])
-            last.append(value.strip())
+            last = [value.strip()]
+            attributes.setdefault(mark[len(prefix) :].strip(), []).append(last)
         elif line.startswith("!"):
             raise block.fault(
                 "missing_entity",
@@ -201,8 +204,14 @@ def _attributes(entity: Entity, block: GeoText) -> None:
                 hint=f"a line such as `{prefix}title = ...` is expected here",
             )
         elif line.strip() and last is not None:
-            last[-1] = f"{last[-1]}\n{line.strip()}".strip()
-    entity.columns = {name: " ".join(filter(None, texts)) for name, texts in columns.items()}
+            last.append(line.strip())
+    entity.attributes = {
+        name: ["\n".join(lines).strip() for lines in texts] for name, texts in attributes.items()
+    }
+    entity.columns = {
+        name: " ".join(filter(None, ("\n".join(lines).strip() for lines in texts)))
+        for name, texts in columns.items()
+    }
     if len(set(entity.values("geo_accession"))) > 1:
         found = ", ".join(entity.values("geo_accession")[:3])
         raise block.fault(

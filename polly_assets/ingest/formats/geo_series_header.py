@@ -8,6 +8,7 @@ Keep out: the table and what becomes of it (`geo_series`).
 
 from __future__ import annotations
 
+import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,9 @@ from polly_assets.ingest.formats.geo_entities import WEB_PAGE
 from polly_assets.ingest.formats.geo_stream import GeoText
 from polly_assets.ingest.formats.geo_table import cells
 from polly_resources.errors import BadInput
+
+_MAX_LINES = 10_000
+"""What one quoted value may have."""
 
 
 @dataclass(slots=True)
@@ -68,8 +72,9 @@ def _logical_lines(text: GeoText) -> Iterator[tuple[int, str]]:
     """
     waiting: list[tuple[int, str]] = []
     quotes = 0
-    for number, line in enumerate(text.data.decode().split("\n"), text.first_line):
-        if line.startswith("!"):
+    for number, ended in enumerate(io.StringIO(text.data.decode()), text.first_line):
+        line = ended.removesuffix("\n")
+        if line.startswith("!") or len(waiting) == _MAX_LINES:
             yield from waiting
             waiting, quotes = [], 0
         waiting.append((number, line))
@@ -93,9 +98,10 @@ def _unexpected(text: GeoText, number: int, line: str) -> BadInput:
 
 def without_empty_end(values: list[str], least: int) -> list[str]:
     """Without empty cells at the end, as a spreadsheet adds them, down to a number of cells."""
-    while len(values) > least and not values[-1]:
-        values = values[:-1]
-    return values
+    end = len(values)
+    while end > least and not values[end - 1]:
+        end -= 1
+    return values[:end]
 
 
 def _sample_ids(text: GeoText, rows: Sequence[tuple[int, str, list[str]]]) -> list[str]:

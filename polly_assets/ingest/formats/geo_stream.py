@@ -127,7 +127,10 @@ class GeoStream:
 
     def give_back(self, data: bytes) -> None:
         """Puts lines that were taken last before those that come next."""
-        self._data, self._at = data + self._data[self._at :], 0
+        if len(data) <= self._at:
+            self._at -= len(data)
+        else:
+            self._data, self._at = data + self._data[self._at :], 0
         self.line -= data.count(b"\n")
 
     def _taken(self, end: int) -> GeoText:

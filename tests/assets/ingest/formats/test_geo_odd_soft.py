@@ -420,7 +420,7 @@ def test_a_file_in_many_pieces_is_read_as_in_one(tmp_path, monkeypatch):
     ],
 )
 def test_what_would_fill_the_memory_is_refused(tmp_path, monkeypatch, limit, code, place):
-    sizes = {"MAX_METADATA_BYTES": 3000, "MAX_ATTRIBUTE_BYTES": 40, "MAX_COLUMNS": 2}
+    sizes = {"MAX_METADATA_BYTES": 10_000, "MAX_ATTRIBUTE_BYTES": 40, "MAX_COLUMNS": 2}
     name = limit.rpartition(".")[2]
     monkeypatch.setattr(f"polly_assets.ingest.formats.{limit}", sizes[name])
     wide = sample("GSM1", "a\t1\tP", head="ID_REF\tVALUE\tCALL")
