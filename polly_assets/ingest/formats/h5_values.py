@@ -20,6 +20,9 @@ from polly_assets.native.sparse import weave
 
 _PLAIN = (h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_DEFLATE)
 
+_SMALLEST = 1 << 14
+"""Bytes of a chunk from which it is worth it."""
+
 _FAILURES = cast(
     tuple[type[Exception], ...],
     (KeyError, OSError, OverflowError, RuntimeError, TypeError, ValueError, isal_zlib.error),
@@ -92,6 +95,8 @@ def _filters(dataset: h5py.Dataset) -> tuple[int, ...] | None:
     """The filters in the order of writing; None where the library is to read."""
     kind = dataset.dtype
     if not dataset.chunks or len(dataset.shape) != 1 or kind.kind not in "iuf" or not kind.isnative:
+        return None
+    if dataset.chunks[0] * kind.itemsize < _SMALLEST:
         return None
     plan = dataset.id.get_create_plist()
     found = tuple(plan.get_filter(i)[0] for i in range(plan.get_nfilters()))

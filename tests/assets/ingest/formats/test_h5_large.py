@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from polly_assets.ingest.formats import h5_dense, h5_sparse, spool_sparse
+from polly_assets.ingest.formats import h5_dense, h5_sparse, h5_values, spool_sparse
 from polly_assets.ingest.formats.base import DenseMatrix, Matrix, ParsedDataset, Source
 from polly_assets.ingest.formats.h5_dense import SpooledDenseMatrix, StripedMatrix
 from polly_assets.ingest.formats.h5_sparse import CompressedMatrix
@@ -33,6 +33,7 @@ def small(monkeypatch):
     monkeypatch.setattr(h5_dense, "WHOLE_BYTES", 2000)
     monkeypatch.setattr(h5_sparse, "WHOLE_BYTES", 0)
     monkeypatch.setattr(h5_sparse, "STRETCH", 50)
+    monkeypatch.setattr(h5_values, "_SMALLEST", 0)
     for name, value in (("PORTION", 40), ("_PER_FEATURE", 0), ("BAND", 30), ("KEPT_BYTES", 500)):
         monkeypatch.setattr(spool_sparse, name, value)
 

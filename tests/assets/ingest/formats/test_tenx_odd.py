@@ -19,6 +19,7 @@ import pytest
 import scipy.io
 import scipy.sparse as sp
 
+from polly_assets.ingest.formats import h5_values
 from polly_assets.ingest.formats.base import ParsedDataset, Source
 from polly_assets.ingest.formats.grouping import group_sources
 from polly_assets.ingest.formats.tenx_h5 import TenxH5Reader
@@ -252,6 +253,11 @@ def test_broken_triples(tmp_path, name):
     error = caught.value
     assert (error.code, error.place.startswith(place)) == (code, True), error
     assert error.file and error.hint
+
+
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch):
+    monkeypatch.setattr(h5_values, "_SMALLEST", 0)
 
 
 def read_h5(path: Path) -> ParsedDataset:
