@@ -30,6 +30,7 @@ SAMPLES = ("samples", "sample_table", "sample_metadata", "metadata")
 """Names of the columns that are not metadata of the dataset, without case."""
 
 _TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+_MOST_NAME = 1024
 _HINT = "a manifest has the columns file, dataset_id and samples; further ones are metadata"
 
 
@@ -166,8 +167,10 @@ def _expanded(row: _Row, files: _Files) -> list[_Row]:
         raise _missing(row, row.samples, "samples", files)
     if row.file in files:
         return [row]
-    pattern = row.file.replace("[", "[[]").split("/")
-    found = [replace(row, file=name) for name in files if _fits(name.split("/"), pattern)]
+    found: list[_Row] = []
+    if len(row.file) <= _MOST_NAME:
+        pattern = row.file.replace("[", "[[]").split("/")
+        found = [replace(row, file=name) for name in files if _fits(name.split("/"), pattern)]
     if not found:
         raise _missing(row, row.file, "file", files)
     return found
@@ -195,13 +198,14 @@ def _after_folders(pattern: Sequence[str], state: int) -> Iterator[int]:
 
 
 def _missing(row: _Row, name: str, column: str, files: _Files) -> BadInput:
+    shown = repr(name if len(name) <= _MOST_NAME else f"{name[:_MOST_NAME]}...")
     alike = next((one for one in files if one.lower() == name.lower()), None)
     if name.startswith(("/", "../")):
-        found = f"{column} {name!r} lies outside of what was given"
+        found = f"{column} {shown} lies outside of what was given"
     elif alike:
-        found = f"{column} {name!r} is not there, and {alike!r} is"
+        found = f"{column} {shown} is not there, and {alike!r} is"
     else:
-        found = f"{column} {name!r} is not among the files that were given"
+        found = f"{column} {shown} is not among the files that were given"
     return BadInput(
         "manifest_file_missing",
         found,
