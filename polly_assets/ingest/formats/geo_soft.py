@@ -111,10 +111,9 @@ def studies(found: Sequence[Entity], file: str, aligned: Alignment) -> Iterator[
     for sample in (e for e in found if e.kind == "SAMPLE"):
         for one in _series_of(sample, list(series.values())):
             groups.setdefault((one, sample.first("platform_id")), []).append(sample)
-    idle = [
-        *(name for name in series if name not in {one for one, _ in groups}),
-        *(name for name in platforms if name not in {platform for _, platform in groups}),
-    ]
+    used = {name for group in groups for name in group}
+    idle = [name for name in (*series, *platforms) if name not in used]
+    present = {e.name for e in found if e.kind == "SAMPLE"}
     for (one, platform), samples in groups.items():
         lonely = not one and platform not in platforms
         study = Study(
@@ -130,16 +129,15 @@ def studies(found: Sequence[Entity], file: str, aligned: Alignment) -> Iterator[
             database=database,
             samples=samples,
         )
-        _notice_absent(study, found)
+        _notice_absent(study, present)
         if idle:
             message = f"{len(idle)} series or platforms have no sample in the file: not loaded"
             study.notice("entities_without_samples", message, idle)
         yield study
 
 
-def _notice_absent(study: Study, found: Sequence[Entity]) -> None:
+def _notice_absent(study: Study, present: set[str]) -> None:
     """Notices samples that the series lists and the file lacks, on whatever platform."""
-    present = {e.name for e in found if e.kind == "SAMPLE"}
     absent = [name for name in study.series.values("sample_id") if name not in present]
     if absent:
         message = f"the series lists {len(absent)} samples that are not in the file"
