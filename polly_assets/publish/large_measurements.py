@@ -7,7 +7,7 @@ in each of which rows are ordered by gene. Keep out: small datasets, which share
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,13 +71,24 @@ def _labels(work: Work, dataset: dict[str, Any]) -> _Labels:
 
 
 def _block_runs(work: Work, labels: _Labels, values: int) -> Iterator[pa.Table]:
-    """The blocks of X in order, as many at once as hold `values` values if they are dense."""
-    where = {"dataset_id": [labels.dataset_id], "matrix": ["X"]}
-    sizes = work.read(MATRICES, ["block", "feature_count"], where=where).sort_by("block")
-    numbers = sizes["block"].to_numpy()
-    cells = sizes["feature_count"].to_numpy().astype(np.int64) * len(labels.sample_ids)
-    for run in _runs(cells, values):
-        yield work.read(MATRICES, where={**where, "block": numbers[run].tolist()})
+    """The blocks of X in order, as many at once as hold `values` stored values; one at least."""
+    where: dict[str, Sequence[Any]] = {"dataset_id": [labels.dataset_id], "matrix": ["X"]}
+    columns = ["block", "feature_count", "sample_count", "sparse", "indptr"]
+    blocks = work.read(MATRICES, columns, where=where).sort_by("block")
+    numbers = blocks["block"].to_numpy()
+    for run in _runs(_stored(blocks), values):
+        within = range(int(numbers[run][0]), int(numbers[run][-1]) + 1)
+        yield work.read(MATRICES, where={**where, "block": within})
+
+
+def _stored(blocks: pa.Table) -> Positions:
+    """How many values each block of a matrix holds: of a sparse one, where its offsets end."""
+    if blocks["sparse"][0].as_py():
+        indptr = blocks["indptr"].combine_chunks()
+        ends: Positions = indptr.offsets.to_numpy()[1:] - 1
+        return np.asarray(indptr.values.to_numpy()[ends], np.int64)
+    features = blocks["feature_count"].to_numpy().astype(np.int64)
+    return np.asarray(features * blocks["sample_count"].to_numpy(), np.int64)
 
 
 def _runs(sizes: Positions, most: int) -> Iterator[slice]:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from polly_assets import knowledge
 from polly_assets.ingest import normalize
 from polly_assets.ingest.formats.base import DenseMatrix, ParsedDataset
-from polly_assets.publish import measurements
+from polly_assets.publish import large_measurements, measurements
 from polly_assets.schema import FEATURES, MATRICES, MEASUREMENTS, NORMALIZED_SAMPLES
 from tests.assets.ingest.test_normalize import NOW, Sparse, values
 from tests.assets.instance import Instance
@@ -102,6 +102,16 @@ def test_a_large_matrix_is_ordered_by_name_range_by_range(instance, monkeypatch)
     falls = sum(one > other for one, other in pairwise(names))
     assert falls == 1  # blocks of 64 and of 36 features
     assert found(instance, "a") == expected("a", x)
+
+
+def test_blocks_are_read_together_by_the_values_that_they_store(instance):
+    dense, sparse = np.ones((130, 40)), np.zeros((130, 40))
+    sparse[::13, 3] = 1.0
+    runs = {}
+    for name, matrix in {"a": DenseMatrix(dense), "b": Sparse(sp.csr_matrix(sparse))}.items():
+        row = store(instance, name, matrix)
+        runs[name] = sum(1 for _ in large_measurements.long_rows(instance.work(), row, 2_560))
+    assert runs == {"a": 3, "b": 1}
 
 
 def test_symbols_names_and_shards(instance):

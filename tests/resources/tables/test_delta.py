@@ -5,9 +5,11 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from polly_resources.errors import Misconfigured
+from polly_resources.tables.base import Column, TableSpec
 from polly_resources.tables.delta import DeltaStore
 from tests.contracts.tables import SPEC, TablesContract, ids, rows
 
@@ -75,3 +77,18 @@ def test_addresses_of_no_place(address: str) -> None:
 
 def test_an_address_opens_nothing() -> None:
     DeltaStore("delta+s3://bucket/prefix?endpoint=http://127.0.0.1:1")
+
+
+def test_a_range_asks_for_what_a_list_asks_for(tmp_path: Path) -> None:
+    store = DeltaStore(f"delta://{tmp_path}")
+    schema = pa.schema([("dataset_id", pa.string()), ("at", pa.int32())])
+    spec = TableSpec("numbers", "", tuple(Column(f.name, f.type, "") for f in schema))
+    for first in (0, 50):
+        numbers = list(range(first, first + 50))
+        made = pa.table({"dataset_id": ["d"] * 50, "at": numbers}, schema=schema)
+        store.write("a/numbers", spec, made)
+    for wanted in (range(40, 60), range(-5, 3), range(99, 200), range(7, 7), range(0, 99, 7)):
+        found = store.read("a/numbers", where={"at": wanted})["at"].to_pylist()
+        assert sorted(found) == [n for n in range(100) if n in wanted]
+        assert len(store.files("a/numbers", where={"at": wanted}).files) >= bool(found)
+    assert len(store.files("a/numbers", where={"at": range(60, 70)}).files) == 1
