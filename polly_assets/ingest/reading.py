@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from polly_assets.ingest.formats import text
-from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Source
+from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Reader, Source
 from polly_assets.ingest.formats.registry import reader_for
 from polly_resources.errors import BadInput, PollyError
 
@@ -21,7 +21,7 @@ LOG = logging.getLogger(__name__)
 def datasets(source: Source) -> Iterator[ParsedDataset | FailedDataset]:
     """The datasets of a file, one at least. Raises BadInput where the file cannot be read."""
     try:
-        reader = reader_for(source.name, text.head(source.path))
+        reader = _reader(source)
         found = False
         for item in reader.read(source):
             found = True
@@ -35,6 +35,16 @@ def datasets(source: Source) -> Iterator[ParsedDataset | FailedDataset]:
     except Exception as error:
         LOG.exception("reading %s failed", source.name)
         raise internal(source.name, error) from error
+
+
+def _reader(source: Source) -> Reader:
+    start = text.head(source.path)
+    try:
+        return reader_for(source.name, start)
+    except BadInput as error:
+        if error.code == "unknown_format" and not start:
+            text.read_bytes(source.path, source.name)  # says that it is empty, or a damaged gzip
+        raise
 
 
 def named(error: PollyError, paths: Mapping[str, Path], names: Mapping[str, str]) -> PollyError:
