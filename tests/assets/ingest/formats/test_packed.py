@@ -16,7 +16,7 @@ from polly_assets.ingest.formats.registry import READERS
 from polly_assets.ingest.formats.text import read_bytes
 from polly_resources.errors import BadInput
 
-HDF5 = ("gctx", "h5ad", "tenx_h5")
+HDF5 = ("gctx", "h5ad", "loom", "tenx_h5")
 
 
 def bomb(path: Path, size: int) -> Path:
