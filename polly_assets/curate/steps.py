@@ -7,17 +7,26 @@ Keep out: how a model decides; Dagster.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from polly_assets.batch_data import (
+    SAMPLES_AT_ONCE,
+    groups,
+    replace_by,
+    sample_count,
+    samples_of,
+)
 from polly_assets.curate.keys import route_of
 from polly_assets.curate.models.base import FIELDS, AnnotationModel, CuratedRecord, CurationRecord
 from polly_assets.curate.records import record_from_sample
-from polly_assets.schema import ANNOTATIONS, CURATION_PASSES, NORMALIZED_SAMPLES, SINGLE_CELL
+from polly_assets.own_columns import is_number, wordings
+from polly_assets.schema import ANNOTATIONS, CURATION_PASSES, SINGLE_CELL
 from polly_assets.work import Work
 from polly_resources.records import Annotation
 
@@ -51,51 +60,88 @@ def curated(work: Work, datasets: Sequence[dict[str, Any]], model: AnnotationMod
     if not datasets:
         return 0
     ids = [row["dataset_id"] for row in datasets]
-    samples = _samples(work, ids)
     now = datetime.now(UTC)
-    made = [_annotate(row, samples[row["dataset_id"]], model, now) for row in datasets]
-    annotations = pa.concat_tables(made)
-    passes = pa.Table.from_pylist(
-        [_pass(row, len(samples[row["dataset_id"]]), model, now) for row in datasets],
-        schema=CURATION_PASSES.schema(),
-    )
-    for spec, rows in ((ANNOTATIONS, annotations), (CURATION_PASSES, passes)):
-        work.replace(spec, rows, ids)
-    return int(annotations.num_rows)
+    made = replace_by(work, ANNOTATIONS, _annotations(work, datasets, model, now), ids)
+    passes = [_pass(row, model, now) for row in datasets]
+    work.replace(CURATION_PASSES, pa.Table.from_pylist(passes, CURATION_PASSES.schema()), ids)
+    return made
 
 
-def _samples(work: Work, ids: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
-    """Sample id and metadata JSON of each dataset's samples, in matrix order."""
-    rows = work.read(
-        NORMALIZED_SAMPLES,
-        ["src_dataset_id", "sample_index", "sample_id", "metadata"],
-        where={"src_dataset_id": ids},
-    ).sort_by([("src_dataset_id", "ascending"), ("sample_index", "ascending")])
-    grouped: dict[str, list[tuple[str, str]]] = {dataset_id: [] for dataset_id in ids}
-    columns = (rows[name].to_pylist() for name in ("src_dataset_id", "sample_id", "metadata"))
-    for dataset_id, sample_id, metadata in zip(*columns, strict=True):
-        grouped[dataset_id].append((sample_id, metadata))
-    return grouped
+def _annotations(
+    work: Work, datasets: Sequence[dict[str, Any]], model: AnnotationModel, now: datetime
+) -> Iterator[pa.Table]:
+    for group in groups(datasets, sample_count, SAMPLES_AT_ONCE):
+        readings = {row["dataset_id"]: Readings(row) for row in group}
+        for frame in samples_of(work, group, ["sample_id", "metadata"]):
+            for (dataset_id,), own in frame.partition_by(
+                "src_dataset_id", as_dict=True, maintain_order=True
+            ).items():
+                readings[str(dataset_id)].add(own)
+        for row in group:
+            yield from _annotate(row, readings[row["dataset_id"]], model, now)
+
+
+class Readings:
+    """What a model gets to read of one dataset's samples, and whom each reading speaks for.
+
+    Cells share their words: there is one record per distinct wording. A cell's numbers
+    are measurements, not words about it, and are left out.
+    """
+
+    def __init__(self, dataset: dict[str, Any]) -> None:
+        kinds = json.loads(dataset["sample_columns"])
+        self.records: list[CurationRecord] = []
+        self._study = dataset["dataset_id"]
+        self._cells = dataset["data_type"] == SINGLE_CELL
+        self._words = {name: kind for name, kind in kinds.items() if not is_number(kind)}
+        self._known: dict[str, int] = {}
+        self._owners = [pl.DataFrame(schema={"key": pl.Int32, "sample_id": pl.String})]
+
+    def add(self, samples: pl.DataFrame) -> None:
+        """Take samples, with `sample_id` and `metadata`, in the order of the matrix."""
+        ids = samples["sample_id"]
+        keys = self._keys(ids, samples["metadata"]) if self._cells else self._each(samples)
+        self._owners.append(pl.DataFrame({"key": keys, "sample_id": ids}))
+
+    def owners(self) -> pl.DataFrame:
+        """For each sample, in order, the position (`key`) of its record."""
+        return pl.concat(self._owners)
+
+    def _each(self, samples: pl.DataFrame) -> pl.Series:
+        first = len(self.records)
+        for sample_id, text in zip(samples["sample_id"], samples["metadata"], strict=True):
+            self.records.append(record_from_sample(json.loads(text), sample_id, self._study))
+        return pl.arange(first, len(self.records), dtype=pl.Int32, eager=True)
+
+    def _keys(self, ids: pl.Series, texts: pl.Series) -> pl.Series:
+        said, which = wordings(texts, self._words)
+        keys = np.zeros(len(said), np.int32)
+        _, firsts = np.unique(which, return_index=True)
+        for at, (words, first) in enumerate(zip(said, firsts.tolist(), strict=True)):
+            text = json.dumps(words)
+            if text not in self._known:
+                self._known[text] = len(self.records)
+                self.records.append(record_from_sample(words, ids[first], self._study))
+            keys[at] = self._known[text]
+        return pl.Series(keys[which])
 
 
 def _annotate(
-    dataset: dict[str, Any], samples: list[tuple[str, str]], model: AnnotationModel, now: datetime
-) -> pa.Table:
+    dataset: dict[str, Any], readings: Readings, model: AnnotationModel, now: datetime
+) -> Iterator[pa.Table]:
     """Annotation rows of one dataset: of itself (sample id NULL) and of each sample."""
     study = dataset["dataset_id"]
-    records, keys = _records(samples, study, cells=dataset["data_type"] == SINGLE_CELL)
     whole = _study_record(json.loads(dataset["metadata"]), study)
-    answers = model.annotate([whole, *records])
-    rows = [{"key": key, **row} for key, a in enumerate(answers) for row in _rows(a, model)]
-    found = pl.DataFrame(rows, schema={"key": pl.Int64, **_ROW_TYPES})
-    owners = pl.DataFrame(
-        {"key": [0, *(k + 1 for k in keys)], "sample_id": [None, *(i for i, _ in samples)]},
-        schema={"key": pl.Int64, "sample_id": pl.String},
-    )
-    frame = owners.join(found, on="key", maintain_order="left_right").with_columns(
-        dataset_id=pl.lit(study), annotated_at=pl.lit(now), shard=pl.lit(dataset["shard"])
-    )
-    return frame.drop("key").to_arrow().select(_SCHEMA.names).cast(_SCHEMA)
+    answers = model.annotate([whole, *readings.records])
+    rows = [{"key": key, **row} for key, a in enumerate(answers, -1) for row in _rows(a, model)]
+    found = pl.DataFrame(rows, schema={"key": pl.Int32, **_ROW_TYPES})
+    owned = readings.owners()
+    itself = pl.DataFrame({"key": [-1], "sample_id": [None]}, schema=owned.schema)
+    for owners in pl.concat([itself, owned]).iter_slices(SAMPLES_AT_ONCE):
+        frame = owners.join(found, on="key", maintain_order="left_right").with_columns(
+            dataset_id=pl.lit(study), annotated_at=pl.lit(now), shard=pl.lit(dataset["shard"])
+        )
+        yield frame.drop("key").to_arrow().select(_SCHEMA.names).cast(_SCHEMA)
 
 
 def _study_record(metadata: Mapping[str, Any], study: str) -> CurationRecord:
@@ -114,34 +160,6 @@ def _study_record(metadata: Mapping[str, Any], study: str) -> CurationRecord:
         },
         description="\n".join(texts),
     )
-
-
-def _records(
-    samples: list[tuple[str, str]], study: str, *, cells: bool
-) -> tuple[list[CurationRecord], list[int]]:
-    """Records to annotate, and for each sample the record that speaks for it.
-
-    Cells share their words: there is one record per distinct wording. A cell's numbers
-    are measurements, not words about it, and are left out.
-    """
-    if not cells:
-        records = [record_from_sample(json.loads(m), i, study) for i, m in samples]
-        return records, list(range(len(records)))
-    index: dict[str, int] = {}
-    distinct: list[CurationRecord] = []
-    keys: list[int] = []
-    for sample_id, metadata in samples:
-        words = {k: v for k, v in json.loads(metadata).items() if not _is_number(v)}
-        text = json.dumps(words)
-        if text not in index:
-            index[text] = len(distinct)
-            distinct.append(record_from_sample(words, sample_id, study))
-        keys.append(index[text])
-    return distinct, keys
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _rows(record: CuratedRecord, model: AnnotationModel) -> list[dict[str, Any]]:
@@ -178,15 +196,13 @@ def _row(a: Annotation) -> dict[str, Any]:
     }
 
 
-def _pass(
-    dataset: dict[str, Any], records: int, model: AnnotationModel, now: datetime
-) -> dict[str, Any]:
+def _pass(dataset: dict[str, Any], model: AnnotationModel, now: datetime) -> dict[str, Any]:
     return {
         "dataset_id": dataset["dataset_id"],
         "method": model.name,
         "model_version": model.version,
         "fields": [*FIELDS, CONTROL_FIELD],
-        "records": records,
+        "records": sample_count(dataset),
         "assessed_at": now,
         "shard": dataset["shard"],
     }

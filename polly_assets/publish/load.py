@@ -7,11 +7,11 @@ Keep out: file formats of exports.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
 
+from polly_assets.own_columns import decoded
 from polly_assets.publish.blocks import assemble, split
 from polly_assets.publish.content import DatasetContent
 from polly_assets.schema import (
@@ -25,23 +25,6 @@ from polly_assets.schema import (
 from polly_resources.errors import NotFound
 from polly_resources.tables.base import TableSpec, TableStore
 
-_TYPES: Mapping[str, pl.DataType] = {
-    str(kind): kind
-    for kind in (
-        pl.Boolean(),
-        pl.Int8(),
-        pl.Int16(),
-        pl.Int32(),
-        pl.Int64(),
-        pl.UInt8(),
-        pl.UInt16(),
-        pl.UInt32(),
-        pl.UInt64(),
-        pl.Float32(),
-        pl.Float64(),
-        pl.List(pl.String()),
-    )
-}
 _PROVENANCE = (
     "dataset_id",
     "src_repo",
@@ -105,26 +88,11 @@ def _rows(
 def _restored(frame: pl.DataFrame, key: str, columns_json: str, added: list[str]) -> pl.DataFrame:
     """The key, the file's own columns with their own types, then the added columns."""
     kinds = json.loads(columns_json)
-    own = _decoded(frame["metadata"], kinds)
+    own = decoded(frame["metadata"], kinds)
     taken = {key, *own.columns}
     extra = [frame[name].alias(_free(name, taken)) for name in added]
     # By name: a list of series would rename a column without a name.
     return pl.DataFrame({one.name: one for one in (frame[key], *own.get_columns(), *extra)})
-
-
-def _decoded(texts: pl.Series, kinds: Mapping[str, str]) -> pl.DataFrame:
-    if not kinds:
-        return pl.DataFrame()
-    stored = {name: _stored_type(kind) for name, kind in kinds.items()}
-    frame = texts.str.json_decode(pl.Struct(stored)).struct.unnest()
-    wanted = [pl.col(name).cast(_TYPES[kind]) for name, kind in kinds.items() if kind in _TYPES]
-    return frame.with_columns(wanted)
-
-
-def _stored_type(kind: str) -> pl.DataType:
-    """How `normalize` wrote a column into JSON: floats as numbers or text, dates as text."""
-    known = _TYPES.get(kind, pl.String())
-    return pl.String() if known.is_float() else known
 
 
 def _free(name: str, taken: set[str]) -> str:

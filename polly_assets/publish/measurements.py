@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from polly_assets.batch_data import groups
 from polly_assets.publish.blocks import Rows, assemble, split
 from polly_assets.publish.large_measurements import SCHEMA, long_rows
 from polly_assets.schema import FEATURES, MATRICES, MEASUREMENTS, NORMALIZED_SAMPLES
@@ -35,7 +36,7 @@ def measurements(work: Work, datasets: Sequence[dict[str, Any]]) -> int:
     written = 0
     writing: Future[int] | None = None
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="write") as pool:
-        for chunk in _chunks(datasets):
+        for chunk in groups(datasets, _cells, CHUNK_VALUES):
             large = _cells(chunk[0]) > CHUNK_VALUES
             rows = None if large else _long_rows(work, chunk)
             if writing is not None:
@@ -65,20 +66,6 @@ def _write_large(work: Work, dataset: dict[str, Any]) -> int:
     keys = [dataset["dataset_id"]]
     work.tables.write(work.name(MEASUREMENTS), MEASUREMENTS, rows, replace=keys)
     return written
-
-
-def _chunks(datasets: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """Datasets of CHUNK_VALUES values together, or a single one of more."""
-    chunk: list[dict[str, Any]] = []
-    values = 0
-    for row in datasets:
-        if chunk and values + _cells(row) > CHUNK_VALUES:
-            yield chunk
-            chunk, values = [], 0
-        chunk.append(row)
-        values += _cells(row)
-    if chunk:
-        yield chunk
 
 
 def _cells(row: dict[str, Any]) -> int:

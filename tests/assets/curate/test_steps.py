@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import polars as pl
 import pytest
 
-from polly_assets import knowledge
+from polly_assets import batch_data, knowledge
 from polly_assets.curate import steps
 from polly_assets.curate.models.base import FIELDS
 from polly_assets.ingest import normalize
@@ -152,15 +152,40 @@ class TestCells:
         passes = {r["dataset_id"]: r["records"] for r in instance.rows("curation_passes")}
         assert passes == {"bulk": 20, "cells": 20}
 
-    def test_few_readings(self):
-        samples = [
-            (f"s{i}", json.dumps({"kind": kind, "n": i, "flag": True}))
-            for i, kind in enumerate(["T cell", "macrophage"] * 50)
-        ]
-        records, keys = steps._records(samples, "d", cells=True)
-        assert len(records) == 2 and keys == [0, 1] * 50
-        records, keys = steps._records(samples, "d", cells=False)
-        assert len(records) == 100 and keys == list(range(100))
+    @pytest.mark.parametrize("data_type", [SINGLE_CELL, ""])
+    def test_few_readings(self, data_type):
+        kinds = {"kind": "String", "n": "Int64", "flag": "Boolean"}
+        dataset = {
+            "dataset_id": "d",
+            "data_type": data_type,
+            "sample_columns": json.dumps(kinds),
+        }
+        readings = steps.Readings(dataset)
+        for first in (0, 50):
+            texts = [
+                json.dumps({"kind": ["T cell", "macrophage"][i % 2], "n": i, "flag": True})
+                for i in range(first, first + 50)
+            ]
+            ids = [f"s{i}" for i in range(first, first + 50)]
+            readings.add(pl.DataFrame({"sample_id": ids, "metadata": texts}))
+        cells = data_type == SINGLE_CELL
+        assert [r.id for r in readings.records] == [f"s{i}" for i in range(2 if cells else 100)]
+        assert readings.owners()["sample_id"].to_list() == [f"s{i}" for i in range(100)]
+        keys = [0, 1] * 50 if cells else list(range(100))
+        assert readings.owners()["key"].to_list() == keys
+        assert readings.records[1].characteristics["kind"] == "macrophage"
+
+    def test_slices_of_a_large_dataset_join(self, instance, model, monkeypatch):
+        steps.curated(instance.work(), [store(instance, "whole", **CELLS)], model)
+        for module in (steps, batch_data):
+            monkeypatch.setattr(module, "SAMPLES_AT_ONCE", 7)
+        monkeypatch.setattr(batch_data, "HELD_BYTES", 1)
+        for name, kind in (("bulk", ""), ("cells", SINGLE_CELL)):
+            row = store(instance, name, data_type=kind, **CELLS)
+            made = steps.curated(instance.work(), [row], model)
+            assert made == len(instance.rows("annotations", dataset_id=name))
+            for field in (*FIELDS, "is_control"):
+                assert labels(instance, field, name) == labels(instance, field, "whole")
 
 
 @pytest.mark.parametrize("published", ["samples", "datasets"])
