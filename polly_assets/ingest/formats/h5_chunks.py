@@ -26,12 +26,11 @@ _FAILURES = cast(tuple[type[Exception], ...], (OSError, RuntimeError, ValueError
 _USUAL = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE}
 
 
-def unpacked(source: h5py.h5d.DatasetID) -> npt.NDArray[Any] | None:
-    """All values of an array; None where the library is to read it."""
+def unpacked(source: h5py.h5d.DatasetID, plan: h5py.h5p.PropDCID) -> npt.NDArray[Any] | None:
+    """All values of an array that was made by this plan; None where the library is to read it."""
     shape, kind = source.shape, source.dtype
     if kind.kind not in "iuf" or not kind.isnative or prod(shape) * kind.itemsize < _SMALLEST:
         return None
-    plan = source.get_create_plist()
     filters = [plan.get_filter(i)[0] for i in range(plan.get_nfilters())]
     if filters[-1:] != [h5py.h5z.FILTER_DEFLATE] or not _USUAL.issuperset(filters):
         return None

@@ -8,7 +8,7 @@ The source of the layout is AnnData's on-disk format document and the files of i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -24,6 +24,7 @@ from polly_assets.ingest.formats.base import (
 )
 from polly_assets.ingest.formats.h5ad_access import (
     Findings,
+    Node,
     child,
     is_hdf5,
     keys,
@@ -70,13 +71,13 @@ class H5adReader(Reader):
 def _read(file: h5py.File, source: Source) -> ParsedDataset:
     findings = Findings()
     sidecar = dict(read_sidecar(source, findings))
-    categories = uns_categories(file, findings)
-    tables, used = _tables(file, categories, findings)
+    uns = child(file, "uns")
+    tables, used = _tables(file, uns, findings)
     tables = replace(tables, file=source.name)
     samples, features = tables.samples, tables.features
     _check_ids(tables, findings)
     matrices = tuple(_matrices(file, tables, findings))
-    uns = read_uns(file, used, findings)
+    described = read_uns(uns, used, findings)
     list_left_out(file, findings)
     if findings.not_loaded:
         findings.note(
@@ -84,8 +85,8 @@ def _read(file: h5py.File, source: Source) -> ParsedDataset:
         )
     dataset_id = sidecar_dataset_id(sidecar) or dataset_id_from_name(source.name)
     sidecar.pop("dataset_id", None)
-    _note_overridden(uns, sidecar, findings)
-    metadata = {**uns, **sidecar}
+    _note_overridden(described, sidecar, findings)
+    metadata = {**described, **sidecar}
     data_type = metadata.get("data_type")
     return ParsedDataset(
         dataset_id=dataset_id,
@@ -127,11 +128,12 @@ class _Tables:
         return self.samples["sample_id"] if self.exchanged else self.features["feature_id"]
 
 
-def _tables(
-    file: h5py.File, categories: Mapping[str, pl.Series], findings: Findings
-) -> tuple[_Tables, set[str]]:
+def _tables(file: h5py.File, uns: Node | None, findings: Findings) -> tuple[_Tables, set[str]]:
     """The tables, and which categories of `uns` they used."""
-    obs, in_obs = read_frame(required(file, "obs"), "sample_id", categories, findings)
+    stored = required(file, "obs")
+    old = isinstance(stored, h5py.Dataset)
+    categories = uns_categories(uns, findings) if old else {}
+    obs, in_obs = read_frame(stored, "sample_id", categories, findings)
     var, in_var = read_frame(required(file, "var"), "feature_id", categories, findings)
     if not exchanged(obs["sample_id"], var["feature_id"]):
         return _Tables(obs, var), in_obs | in_var
@@ -176,7 +178,7 @@ def _check_ids(tables: _Tables, findings: Findings) -> None:
 
 def _unnamed(ids: pl.Series) -> list[int]:
     """Rows whose name is empty, from 0."""
-    return (ids.str.strip_chars() == "").arg_true().to_list()
+    return [row for row, name in enumerate(ids.to_list()) if not name.strip()]
 
 
 def _repeated(ids: pl.Series) -> str:

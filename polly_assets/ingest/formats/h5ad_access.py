@@ -8,9 +8,11 @@ Add here what touches the HDF5 library; keep out what any element of a format me
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from io import BytesIO
 from types import TracebackType
 from typing import Any, TypeAlias
@@ -110,12 +112,11 @@ def open_file(source: Source) -> h5py.File:
 
 
 def _file(source: Source) -> h5py.File:
-    with source.path.open("rb") as raw:
-        gzipped = raw.read(len(GZIP_MAGIC)) == GZIP_MAGIC
-    if gzipped:
+    if _gzipped(source):
         return h5py.File(BytesIO(read_bytes(source.path, source.name)), "r")
-    try:
-        return h5py.File(source.path, "r", locking=False)
+    try:  # what `h5py.File(path, locking=False)` does, in half of its time
+        found = h5py.h5f.open(os.fsencode(source.path), h5py.h5f.ACC_RDONLY, fapl=_access())
+        return h5py.File(found)
     except OSError as error:
         if _UNCLOSED not in str(error):
             raise
@@ -126,6 +127,19 @@ def _file(source: Source) -> h5py.File:
             hint="upload it again once its writer has closed it; `h5clear -s` removes the mark "
             "that a writer left which died",
         ) from error
+
+
+def _gzipped(source: Source) -> bool:
+    with source.path.open("rb") as raw:
+        return raw.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+
+
+@cache
+def _access() -> h5py.h5p.PropFAID:
+    """How files are opened: without locks."""
+    plan = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
+    plan.set_file_locking(False, True)
+    return plan
 
 
 class guarded:  # noqa: N801 - a context manager, that is used as a function
@@ -203,7 +217,7 @@ def _member(group: h5py.Group, part: str) -> Node | None:
     found = h5py.h5o.open(group.id, name)
     if isinstance(found, h5py.h5d.DatasetID):
         _ = found.dtype  # raises here, in the guard, where numpy has no such type
-        return h5py.Dataset(found)
+        return h5py.Dataset(found, readonly=True)  # which keeps its shape
     return h5py.Group(found) if isinstance(found, h5py.h5g.GroupID) else None
 
 
@@ -252,8 +266,9 @@ def attribute(node: Node, key: str | bytes) -> Any:
         if not h5py.h5a.exists(node.id, name):
             return None
         found = h5py.h5a.open(node.id, name)
-        if found.dtype.kind == "O" and found.shape is not None:  # `attrs` takes five times as long
-            cells = np.empty(found.shape, found.dtype)
+        kind, shape = found.dtype, found.shape
+        if kind.kind == "O" and shape is not None:  # `attrs` takes five times as long
+            cells = np.empty(shape, kind)
             found.read(cells)
             value = cells[()]
         else:
@@ -286,10 +301,12 @@ def read_array(
     """The values of a dataset, whole or start to stop of an axis, in native byte order."""
     with guarded(dataset):
         source = dataset.id
-        shape, kind = source.shape, source.dtype
-        _check_storage(dataset, math.prod(shape) * kind.itemsize)
+        shape, kind = dataset.shape, source.dtype
+        _check_size(dataset, math.prod(shape) * kind.itemsize)
+        in_one_piece = source.get_offset() is not None
+        plan = None if in_one_piece else _trusted(dataset)
         if start == 0 and stop is None:
-            values = unpacked(source) if dataset.chunks else None
+            values = None if plan is None else unpacked(source, plan)
             if values is None:
                 values = np.empty(shape, kind)
                 source.read(h5py.h5s.ALL, h5py.h5s.ALL, values)
@@ -298,7 +315,22 @@ def read_array(
     return values if values.dtype.isnative else values.astype(values.dtype.newbyteorder("="))
 
 
-def _check_storage(dataset: h5py.Dataset, declared: int) -> None:
+def _check_size(dataset: h5py.Dataset, declared: int) -> None:
+    if declared > _BELIEVED and declared > (stored := dataset.id.get_storage_size()) * _DENSEST:
+        raise BadInput(
+            "declared_too_large",
+            f"declares {declared} bytes of values and stores {stored}",
+            place=dataset.name,
+            hint="most of it was never written: write the file anew, sparse if it is so empty",
+        )
+
+
+def _trusted(dataset: h5py.Dataset) -> h5py.h5p.PropDCID | None:
+    """How a dataset was made that lies in chunks; None where it does not.
+
+    Raises BadInput where its values are in another file, or packed in an unknown way. What has
+    an offset in its file is neither: asking for that is quick, and asking for this is not.
+    """
     plan = dataset.id.get_create_plist()
     layout = plan.get_layout()
     if layout == h5py.h5d.VIRTUAL or plan.get_external_count():
@@ -308,14 +340,9 @@ def _check_storage(dataset: h5py.Dataset, declared: int) -> None:
             place=dataset.name,
             hint="write the file anew so that it holds all its data",
         )
-    if declared > _BELIEVED and declared > (stored := dataset.id.get_storage_size()) * _DENSEST:
-        raise BadInput(
-            "declared_too_large",
-            f"declares {declared} bytes of values and stores {stored}",
-            place=dataset.name,
-            hint="most of it was never written: write the file anew, sparse if it is so empty",
-        )
-    for i in range(plan.get_nfilters() if layout == h5py.h5d.CHUNKED else 0):
+    if layout != h5py.h5d.CHUNKED:
+        return None
+    for i in range(plan.get_nfilters()):
         code, _, _, name = plan.get_filter(i)
         if not h5py.h5z.filter_avail(code):
             raise BadInput(
@@ -324,6 +351,7 @@ def _check_storage(dataset: h5py.Dataset, declared: int) -> None:
                 place=dataset.name,
                 hint="write the file anew with gzip as its compression",
             )
+    return plan
 
 
 def _filter(code: int, name: str) -> str:

@@ -34,7 +34,8 @@ def exchanged(obs: pl.Series, var: pl.Series) -> bool:
 
 def _genes(names: pl.Series) -> bool:
     some = names.head(_LOOKED_AT).to_list()
-    if sum(_ENSEMBL.fullmatch(name) is not None for name in some) * 2 >= max(1, len(some)):
+    ensembl = [name for name in some if name.startswith("ENS") and _ENSEMBL.fullmatch(name)]
+    if len(ensembl) * 2 >= max(1, len(some)):
         return True
     known = {name.lower() for name in names.head(_MOST_GENES).to_list() if len(name) <= _LONGEST}
     return len(known & _KNOWN) >= _ENOUGH

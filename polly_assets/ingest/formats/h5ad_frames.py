@@ -7,7 +7,7 @@ Keep out: matrices, `uns`, and what a column means.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import h5py
@@ -64,7 +64,7 @@ def _assemble(
     if ids.null_count():
         row = int(ids.is_null().arg_true()[0])
         raise BadInput("missing_id", f"row {row} has no name", place=place, hint="name every row")
-    table = {id_name: ids.alias(id_name)}
+    table = {id_name: ids}
     for name, column in columns.items():
         if len(column) != len(ids):
             raise BadInput(
@@ -74,7 +74,7 @@ def _assemble(
                 hint="the file was cut or edited by hand; write it anew with AnnData",
             )
         table[_free_name(name, table)] = column
-    return pl.DataFrame(table)
+    return pl.DataFrame([column.alias(name) for name, column in table.items()])
 
 
 def _free_name(name: str, taken: Mapping[str, pl.Series]) -> str:
@@ -89,12 +89,12 @@ def read_ids(node: Node) -> pl.Series:
     """The row names of a table alone, as text."""
     if isinstance(node, h5py.Dataset):
         return as_text(_structured(node, Findings())[0])
-    return as_text(_group_index(node, Findings())[1])
+    return as_text(_group_index(node, keys(node), Findings())[1])
 
 
 def _grouped(group: h5py.Group, findings: Findings) -> tuple[pl.Series, dict[str, pl.Series]]:
-    index, ids = _group_index(group, findings)
     members = keys(group)
+    index, ids = _group_index(group, members, findings)
     order = attribute(group, "column-order")
     if order is None:
         names = [name for name in members if name not in (index, "__categories")]
@@ -116,8 +116,9 @@ def _grouped(group: h5py.Group, findings: Findings) -> tuple[pl.Series, dict[str
     return ids, columns
 
 
-def _group_index(group: h5py.Group, findings: Findings) -> tuple[str, pl.Series]:
-    members = keys(group)
+def _group_index(
+    group: h5py.Group, members: Sequence[str], findings: Findings
+) -> tuple[str, pl.Series]:
     index = text_attribute(group, "_index") or next((n for n in _INDEX_NAMES if n in members), None)
     if index is None:
         raise BadInput(
@@ -252,8 +253,11 @@ def categorical(codes: npt.NDArray[Any], categories: pl.Series, place: str) -> p
             place=place,
             hint="write the file anew with AnnData",
         )
-    words = pl.concat([as_text(categories), pl.Series([None], dtype=pl.String)])
-    return words[np.where(codes == -1, len(categories), codes).astype(np.int64)]
+    words = as_text(categories)
+    if codes.size and codes.min() < 0:
+        words = pl.concat([words, pl.Series([None], dtype=pl.String)])
+        codes = np.where(codes < 0, len(categories), codes)
+    return words[pl.Series(codes.astype(np.uint32))]
 
 
 def _within(codes: npt.NDArray[Any], categories: int) -> bool:

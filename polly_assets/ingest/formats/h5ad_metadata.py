@@ -40,10 +40,9 @@ _READ = {"X", "layers", "obs", "raw", "raw.X", "raw.var", "uns", "var"}
 _CATEGORIES = "_categories"
 
 
-def uns_categories(file: h5py.File, findings: Findings) -> dict[str, pl.Series]:
+def uns_categories(uns: Node | None, findings: Findings) -> dict[str, pl.Series]:
     """Categories by column name, as AnnData kept them in `uns` before 0.7."""
-    uns = child(file, "uns")
-    if not isinstance(uns, h5py.Group) or not isinstance(child(file, "obs"), h5py.Dataset):
+    if not isinstance(uns, h5py.Group):
         return {}
     found = {}
     for key in keys(uns):
@@ -56,9 +55,8 @@ def uns_categories(file: h5py.File, findings: Findings) -> dict[str, pl.Series]:
     return found
 
 
-def read_uns(file: h5py.File, used_categories: set[str], findings: Findings) -> dict[str, Any]:
+def read_uns(uns: Node | None, used_categories: set[str], findings: Findings) -> dict[str, Any]:
     """The metadata in `uns`; what is none of it goes to `findings.not_loaded`."""
-    uns = child(file, "uns")
     if not isinstance(uns, h5py.Group):
         findings.not_loaded += ["uns"] if uns is not None else []
         return {}

@@ -11,7 +11,8 @@ from polly_assets.ingest.formats.base import Source
 from polly_assets.ingest.reading import datasets
 from polly_resources.errors import BadInput
 
-NAMES = ("x", "x.csv", "x.gct", "x.gctx", "x.h5", "x.h5ad", "x.loom", "x.parquet", "x.soft", "x.xml")
+ENDINGS = ("", ".csv", ".gct", ".gctx", ".h5", ".h5ad", ".loom", ".parquet", ".soft", ".xml")
+NAMES = tuple(f"x{ending}" for ending in ENDINGS)
 
 
 def code(path: Path, data: bytes) -> str:

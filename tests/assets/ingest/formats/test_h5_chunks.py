@@ -38,7 +38,7 @@ def test_equal_to_the_library(path, monkeypatch, data):
         stored = file.create_dataset(
             "x", data=values, chunks=chunk, compression="gzip", shuffle=shuffle
         )
-        found = unpacked(stored.id)
+        found = unpacked(stored.id, stored.id.get_create_plist())
         assert found is not None and found.dtype == values.dtype
         assert np.array_equal(found, values)
         assert np.array_equal(read_array(stored), values)
@@ -58,7 +58,7 @@ def test_others_are_left_to_the_library(path, how):
     values = np.arange(COUNT)
     with h5py.File(path, "w") as file:
         stored = file.create_dataset("x", data=values, **how)
-        assert not stored.chunks or unpacked(stored.id) is None
+        assert not stored.chunks or unpacked(stored.id, stored.id.get_create_plist()) is None
         assert np.array_equal(read_array(stored), values)
 
 
@@ -68,7 +68,7 @@ def test_chunks_that_were_never_written(path):
             "x", (COUNT,), "f8", chunks=(1000,), compression="gzip", fillvalue=7
         )
         stored[:1000] = 1
-        assert unpacked(stored.id) is None
+        assert unpacked(stored.id, stored.id.get_create_plist()) is None
         assert read_array(stored).sum() == 1000 + (COUNT - 1000) * 7
 
 
