@@ -50,6 +50,12 @@ def dataset_columns(metadata: Mapping[str, Any]) -> dict[str, str | int | None]:
     return columns | {"year": _year(lowered), "platform": _platform(lowered)}
 
 
+def describing(columns: Iterable[str]) -> list[str]:
+    """Those of a sample's own columns that `sample_columns` looks at."""
+    known = {key for keys in _SAMPLE_KEYS.values() for key in keys}
+    return [name for name in columns if name.lower() in known]
+
+
 def sample_columns(metadata: Mapping[str, Any]) -> dict[str, str | None]:
     """The descriptive columns that a sample's own metadata gives."""
     lowered = {str(key).lower(): value for key, value in metadata.items()}

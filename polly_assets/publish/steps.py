@@ -8,21 +8,29 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 
 from polly_assets.atlases import Atlas
+from polly_assets.batch_data import (
+    SAMPLES_AT_ONCE,
+    groups,
+    replace_by,
+    sample_count,
+    samples_of,
+)
 from polly_assets.concepts import Concepts
+from polly_assets.own_columns import wordings
 from polly_assets.publish import curated_columns
-from polly_assets.publish.describe import dataset_columns, sample_columns
+from polly_assets.publish.annotated import Annotated
+from polly_assets.publish.describe import dataset_columns, describing, sample_columns
 from polly_assets.publish.documents import curies, document
 from polly_assets.schema import (
-    ANNOTATIONS,
     DATASETS,
     NORMALIZED_DATASETS,
-    NORMALIZED_SAMPLES,
     SAMPLES,
     SINGLE_CELL,
 )
@@ -39,18 +47,19 @@ def published(work: Work, datasets: Sequence[dict[str, Any]], objects_address: s
     ids = [row["dataset_id"] for row in datasets]
     if not ids:
         return 0
-    annotations = pl.DataFrame(work.read(ANNOTATIONS, where={"dataset_id": ids}))
-    samples = _sample_frame(work, ids)
-    curated = curated_columns.for_samples(samples, annotations)
-    curated = curated.rename({"dataset_id": "src_dataset_id"})
-    _write(work, SAMPLES, curated, ids)
+    annotated = [
+        Annotated(work, group) for group in groups(datasets, sample_count, SAMPLES_AT_ONCE)
+    ]
+    samples = (rows for each in annotated for rows in _samples(work, each))
+    written = replace_by(work, SAMPLES, samples, ids)
     own = pl.DataFrame(
         [_dataset_row(row, work.atlas, objects_address) for row in datasets],
         infer_schema_length=None,
         schema_overrides=dict.fromkeys(_TEXT_COLUMNS, pl.String) | {"year": pl.Int32},
     )
-    _write(work, DATASETS, curated_columns.for_datasets(own, annotations), ids)
-    return curated.height
+    said = pl.concat([each.of_datasets() for each in annotated])
+    work.replace(DATASETS, _rows(DATASETS, curated_columns.for_datasets(own, said)), ids)
+    return written
 
 
 _TEXT_COLUMNS = tuple(
@@ -58,34 +67,35 @@ _TEXT_COLUMNS = tuple(
 )
 
 
-SAMPLES_AT_ONCE = 50_000
-"""Samples whose metadata are Python's at once; of cells there are many more."""
-
-_DESCRIBED = pl.DataFrame(schema=dict.fromkeys(("title", "source_name", "description"), pl.String))
+_DESCRIBED = dict.fromkeys(("title", "source_name", "description"), pl.String)
 
 
-def _described(samples: pl.DataFrame) -> pl.DataFrame:
-    found = [sample_columns(json.loads(text)) for text in samples["metadata"]]
-    return pl.DataFrame(found, schema=_DESCRIBED.schema)
+def _samples(work: Work, annotated: Annotated) -> Iterator[pa.Table]:
+    """The rows of `samples` of a group of datasets, a slice at a time."""
+    columns = {row["dataset_id"]: json.loads(row["sample_columns"]) for row in annotated.group}
+    first = 0
+    for part in samples_of(work, annotated.group, ["sample_id", "metadata", "shard"]):
+        if part.is_empty():
+            continue
+        own = part.rename({"src_dataset_id": "dataset_id"}).with_columns(name="sample_id")
+        parts = own.partition_by("dataset_id", as_dict=True, maintain_order=True)
+        described = pl.concat([_described(one, columns[str(key[0])]) for key, one in parts.items()])
+        said = annotated.of_samples(first, part.height)
+        curated = curated_columns.for_samples(described, said)
+        yield _rows(SAMPLES, curated.rename({"dataset_id": "src_dataset_id"}))
+        first += part.height
 
 
-def _sample_frame(work: Work, ids: list[str]) -> pl.DataFrame:
-    rows = work.read(NORMALIZED_SAMPLES, where={"src_dataset_id": ids})
-    frame = pl.DataFrame(rows).sort("src_dataset_id", "sample_index")
-    extra = pl.concat(
-        [_DESCRIBED.clear(), *(_described(part) for part in frame.iter_slices(SAMPLES_AT_ONCE))]
-    )
-    return (
-        frame.hstack(extra)
-        .with_columns(name=pl.col("sample_id"))
-        .rename({"src_dataset_id": "dataset_id"})
-    )
+def _described(samples: pl.DataFrame, columns: dict[str, str]) -> pl.DataFrame:
+    """The samples of one dataset, with what their own columns (name: type) say of them."""
+    telling = {name: columns[name] for name in describing(columns)}
+    said, which = wordings(samples["metadata"], telling)
+    return samples.hstack(pl.DataFrame(list(map(sample_columns, said)), schema=_DESCRIBED)[which])
 
 
-def _write(work: Work, spec: TableSpec, frame: pl.DataFrame, ids: list[str]) -> None:
+def _rows(spec: TableSpec, frame: pl.DataFrame) -> pa.Table:
     schema = spec.schema()
-    rows = frame.select(schema.names).to_arrow().cast(schema)
-    work.replace(spec, rows, ids)
+    return frame.select(schema.names).to_arrow().cast(schema)
 
 
 def _dataset_row(row: dict[str, Any], atlas: Atlas, objects_address: str) -> dict[str, Any]:
