@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from polly_assets.ingest.formats.base import BLOCK_FEATURES, Block, DenseMatrix, Matrix
 from polly_assets.ingest.formats.h5_sparse import outliving
-from polly_assets.ingest.formats.h5ad_access import guarded, named, read_array
+from polly_assets.ingest.formats.h5ad_access import check_storage, guarded, named, read_array
 from polly_assets.ingest.formats.scratch import Scratch, Stretch
 
 WHOLE_BYTES = 64 * 1024**2
@@ -143,7 +143,7 @@ def read_dense(
     if stored.nbytes <= WHOLE_BYTES:
         values = convert(read_array(stored))
         return DenseMatrix(values if turned else values.T, name)
-    read_array(stored, 0, 0)  # raises where its storage is not to be trusted
+    check_storage(stored)
     layout = Layout(stored, convert, turned)
     if layout.in_strips():
         kept = Layout(outliving(stored), convert, turned)

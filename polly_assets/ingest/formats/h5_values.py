@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from isal import isal_zlib
 
-from polly_assets.ingest.formats.h5ad_access import guarded, read_array
+from polly_assets.ingest.formats.h5ad_access import check_storage, guarded
 from polly_assets.native.sparse import weave
 
 _PLAIN = (h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_DEFLATE)
@@ -34,7 +34,7 @@ class Stretches:
 
     def __init__(self, dataset: h5py.Dataset) -> None:
         self._dataset = dataset
-        read_array(dataset, 0, 0)  # raises where its storage is not to be trusted
+        check_storage(dataset)
         self._filters = _filters(dataset)
         self._space = dataset.id.get_space()
         chunk_bytes = dataset.chunks[0] * dataset.dtype.itemsize if self._filters else 0

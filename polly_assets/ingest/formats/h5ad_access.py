@@ -301,10 +301,7 @@ def read_array(
     """The values of a dataset, whole or start to stop of an axis, in native byte order."""
     with guarded(dataset):
         source = dataset.id
-        shape, kind = dataset.shape, source.dtype
-        _check_size(dataset, math.prod(shape) * kind.itemsize)
-        in_one_piece = source.get_offset() is not None
-        plan = None if in_one_piece else _trusted(dataset)
+        shape, kind, plan = dataset.shape, source.dtype, _trusted(dataset)
         if start == 0 and stop is None:
             values = None if plan is None else unpacked(source, plan)
             if values is None:
@@ -315,7 +312,17 @@ def read_array(
     return values if values.dtype.isnative else values.astype(values.dtype.newbyteorder("="))
 
 
-def _check_size(dataset: h5py.Dataset, declared: int) -> None:
+def check_storage(dataset: h5py.Dataset) -> None:
+    """Raise what `read_array` raises where the storage of a dataset is not to be trusted."""
+    with guarded(dataset):
+        _trusted(dataset)
+
+
+def _trusted(dataset: h5py.Dataset) -> h5py.h5p.PropDCID | None:
+    """How a dataset was made that lies in chunks; None where it does not."""
+    # What has an offset lies in one piece in its file; plans take ten times as long to ask for.
+    plan = None if dataset.id.get_offset() is not None else _plan(dataset)
+    declared = math.prod(dataset.shape) * dataset.dtype.itemsize
     if declared > _BELIEVED and declared > (stored := dataset.id.get_storage_size()) * _DENSEST:
         raise BadInput(
             "declared_too_large",
@@ -323,14 +330,10 @@ def _check_size(dataset: h5py.Dataset, declared: int) -> None:
             place=dataset.name,
             hint="most of it was never written: write the file anew, sparse if it is so empty",
         )
+    return plan
 
 
-def _trusted(dataset: h5py.Dataset) -> h5py.h5p.PropDCID | None:
-    """How a dataset was made that lies in chunks; None where it does not.
-
-    Raises BadInput where its values are in another file, or packed in an unknown way. What has
-    an offset in its file is neither: asking for that is quick, and asking for this is not.
-    """
+def _plan(dataset: h5py.Dataset) -> h5py.h5p.PropDCID | None:
     plan = dataset.id.get_create_plist()
     layout = plan.get_layout()
     if layout == h5py.h5d.VIRTUAL or plan.get_external_count():

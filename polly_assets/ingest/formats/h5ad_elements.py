@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -77,10 +77,11 @@ def read_matrix(node: Node, name: str, layout: Layout, findings: Findings) -> Ma
     """
     if isinstance(node, h5py.Dataset):
         return None if node.shape is None else _dense(node, name, layout, findings)
-    parts = [child(node, part) for part in ("data", "indices", "indptr")]
-    if not all(isinstance(part, h5py.Dataset) for part in parts):
+    indptr, keys, data = (child(node, part) for part in ("indptr", "indices", "data"))
+    if not all(isinstance(part, h5py.Dataset) for part in (indptr, keys, data)):
         return None
-    return _sparse(node, name, layout, findings)
+    offsets = _integers(node, "indptr", indptr).astype(np.int64, copy=False)
+    return _sparse(node, _Lists(offsets, keys, data), layout, name, findings)
 
 
 def _dense(dataset: h5py.Dataset, name: str, layout: Layout, findings: Findings) -> Matrix:
@@ -145,12 +146,21 @@ def conversion(
     return widen
 
 
-def _sparse(group: h5py.Group, name: str, layout: Layout, findings: Findings) -> Matrix:
-    indptr = _integers(group, "indptr").astype(np.int64, copy=False)
+class _Lists(NamedTuple):
+    """A compressed matrix: offsets of its rows or columns, and for each entry key and value."""
+
+    indptr: Ints
+    keys: h5py.Dataset
+    data: h5py.Dataset
+
+
+def _sparse(
+    group: h5py.Group, lists: _Lists, layout: Layout, name: str, findings: Findings
+) -> Matrix:
+    indptr, keys, data = lists
     rows_first, shape = _encoding(group, len(indptr) - 1, layout.stored)
     turned = _is_turned(shape, layout, group.name, findings)
-    _check_lists(group, indptr, shape[0] if rows_first else shape[1])
-    keys, data = group["indices"], group["data"]
+    _check_lists(group, lists, shape[0] if rows_first else shape[1])
     convert = conversion(data.dtype, data.name, findings)
     dtype = str(convert(np.zeros(0, data.dtype.newbyteorder("="))).dtype)
     found = stored(indptr, keys, data, convert)
@@ -175,8 +185,7 @@ def _sparse(group: h5py.Group, name: str, layout: Layout, findings: Findings) ->
     return replace(matrix, name=name)
 
 
-def _integers(group: h5py.Group, part: str) -> npt.NDArray[Any]:
-    dataset = group[part]
+def _integers(group: h5py.Group, part: str, dataset: h5py.Dataset) -> npt.NDArray[Any]:
     if dataset.shape is None or len(dataset.shape) != 1 or dataset.dtype.kind not in "iu":
         raise _bad_sparse(group, part, f"found {dataset.dtype} of {dataset.shape}")
     return read_array(dataset)
@@ -204,7 +213,7 @@ def _encoding(
         shape = attribute(group, "h5sparse_shape")
     stored = child(group, "shape")
     if shape is None and isinstance(stored, h5py.Dataset):
-        shape = _integers(group, "shape")
+        shape = _integers(group, "shape", stored)
     if shape is None:
         return rows_first, expected
     try:
@@ -217,8 +226,8 @@ def _encoding(
     return rows_first, shape
 
 
-def _check_lists(group: h5py.Group, indptr: Ints, major: int) -> None:
-    indices, data = group["indices"], group["data"]
+def _check_lists(group: h5py.Group, lists: _Lists, major: int) -> None:
+    indptr, indices, data = lists
     if indices.shape is None or len(indices.shape) != 1 or indices.dtype.kind not in "iu":
         raise _bad_sparse(group, "indices", f"found {indices.dtype} of {indices.shape}")
     if data.shape != indices.shape:
