@@ -76,7 +76,7 @@ def validate(
                 "nothing_to_validate",
                 "no data files found",
                 file=", ".join(str(path) for path in paths),
-                hint="hidden files, README, LICENSE and *.md are not data",
+                hint="hidden files, READMEs, licences, indexes and checksums are not data",
             )
         found = [_failure(error, name) for name, error in sorted(refused.items())]
         with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="validate") as pool:

@@ -21,13 +21,13 @@ from polly_assets.ingest.formats.description_names import (
 )
 from polly_assets.ingest.formats.description_names import marked as describes
 from polly_assets.ingest.formats.geo_files import accession_of, geo_members
+from polly_assets.ingest.formats.never_data import never_data
 from polly_assets.ingest.formats.tenx_names import member, shorter
 from polly_assets.ingest.formats.text import base_name
 from polly_assets.ingest.formats.triples import DESCRIBES_PLAIN, Place, Triples, find_triples
 
 _GEO = re.compile(r"(_series_matrix|_family)\.txt$")
 _CLINICAL = re.compile(r"(?P<base>.+)[_.](?P<mark>annot|annotation|clinical)\.(?P<key>csv|tsv)$")
-_NEVER_DATA = re.compile(r"thumbs\.db$|manifest\.csv(\.gz)?$|readme|license|.*\.md$")
 _SIDECAR_ONLY = ("json", "cls")
 _VARIANTS = ("maf", "vcf")
 _PLAIN_ENDINGS = ("gct", "parquet", "pq", "txt", "tab", "tsv", "csv")
@@ -102,7 +102,7 @@ def _with_geo(groups: Sequence[SourceGroup]) -> list[SourceGroup]:
 
 def _may_be_data(name: str) -> bool:
     hidden = any(part.startswith(".") for part in name.split("/"))
-    return not hidden and not _NEVER_DATA.match(name.rpartition("/")[2].lower())
+    return not hidden and not never_data(name)
 
 
 def _once_per_store(names: Sequence[str]) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from polly_assets.ingest.formats.variant_lists import lists_variants
 from polly_resources.errors import BadInput
 
 
@@ -59,8 +60,7 @@ KINDS: tuple[Kind, ...] = (
          (".bam", ".cram", ".fa", ".fasta", ".fastq", ".fq", ".sam", ".sra"),
          (b"BAM\1", b"CRAM", b"@hd\t", b"@sq\t")),
     Kind("genomic regions, tracks or annotation", "give the matrix or the variants themselves",
-         (".bed", ".bedgraph", ".bigwig", ".bw", ".gff", ".gff3", ".gtf", ".wig", ".tbi", ".bai",
-          ".csi")),
+         (".bed", ".bedgraph", ".bigwig", ".bw", ".gff", ".gff3", ".gtf", ".wig")),
     Kind("an array image or raw intensities",
          "normalize it first (affy, oligo, minfi), then give the matrix",
          (".cel", ".chp", ".idat"), (b"IDAT", b";\x01\0\0")),
@@ -80,6 +80,9 @@ KINDS: tuple[Kind, ...] = (
          (), (b"PK\3\4",)),
     Kind("a program or script", "give the data that it makes",
          (".exe", ".ipynb", ".py", ".r", ".rmd", ".sh"), (b"\x7fELF", b"#!/")),
+    Kind("a table of variants that is neither VCF nor MAF",
+         "give the VCF, or a MAF: separated by tabs, with the columns Hugo_Symbol, "
+         "Variant_Classification and Tumor_Sample_Barcode"),
     Kind("UTF-32 text, or UTF-16 without a mark of its encoding", "save it as UTF-8"),
 )  # fmt: skip
 """From the surest first bytes to the vaguest endings; a test asks for each of them."""
@@ -87,6 +90,7 @@ KINDS: tuple[Kind, ...] = (
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _UTF32 = b"\xff\xfe\0\0"
 _WIDE = KINDS[-1]
+_VARIANTS = KINDS[-2]
 _ZIPPED = next(kind for kind in KINDS if kind.what.startswith("a zip"))
 _ZARR = next(kind for kind in KINDS if kind.what.startswith("a Zarr"))
 
@@ -122,6 +126,8 @@ def _begun(head: bytes) -> Kind | None:
     for kind in KINDS:
         if kind.starts and (head.startswith(kind.starts) or text.startswith(kind.starts)):
             return kind
+    if lists_variants(head):
+        return _VARIANTS
     return _WIDE if _looks_wide(head) else None
 
 

@@ -1,0 +1,33 @@
+"""Files that are no data by their names: notes, indexes, checksums, lists of files, backups.
+
+Owns the names that labs, downloads and tools leave beside data. They are passed over, and told
+of as skipped. Add a name or ending to its row. Keep out: kinds of data that no reader reads,
+which are an error with what to do instead (`unsupported`).
+"""
+
+from __future__ import annotations
+
+import re
+
+_BEGINNINGS = ("licence", "license", "readme")
+_NAMES = (
+    r"thumbs\.db", r"desktop\.ini",
+    r"manifest\.csv(\.gz)?", r"manifest\.txt", r"gdc_manifest.*\.(tsv|txt)", r"filelist\.txt",
+    r"(md5|sha1|sha256|sha512)(sums?)?(\.txt)?", r"checksums?(\.txt)?",
+    r"dockerfile", r"makefile", r"snakefile", r"requirements\.txt", r"snpeff_genes\.txt",
+)  # fmt: skip
+_ENDINGS = (
+    "md", "log",
+    "bai", "crai", "csi", "dict", "fai", "gzi", "idx", "tbi",
+    "md5", "md5sum", "sha1", "sha256", "sha512",
+    "bak", "orig", "swp", "tmp",
+)  # fmt: skip
+
+_ANY = re.compile(
+    rf"(?:{'|'.join(_BEGINNINGS)}).*|{'|'.join(_NAMES)}|.*(?:\.(?:{'|'.join(_ENDINGS)})|~)"
+)
+
+
+def never_data(name: str) -> bool:
+    """Whether a file is none of data by the last part of its path."""
+    return _ANY.fullmatch(name.rpartition("/")[2].lower()) is not None
