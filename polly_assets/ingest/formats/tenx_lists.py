@@ -6,6 +6,7 @@ Keep out: the matrix.
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,13 +22,16 @@ from polly_resources.records import Notice
 
 _HEADER = re.compile(
     r"(cell_?)?barcodes?|cells?|(cell|gene|feature)_?(ids?|names?)|(gene_?)?symbols?|genes?"
-    r"|features?|index|ids?|names?|v1|x",
+    r"|features?|index|ids?|names?|v1|x|bc_(?:wells|index)|",
     re.I,
 )
-"""What the first cell of a header says; R writes `x` or `V1`."""
+"""What the first cell of a header says; R writes `x`, `V1`, or nothing above row numbers."""
 
 _FEATURE_COLUMNS = ("name", "feature_type", "chromosome", "start", "end")
 """After the id: two columns since version 3, five with positions (multiome)."""
+
+_REGION = 3
+"""Columns of a BED file that every line has: chromosome, start, end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,8 @@ class NameList:
         numbered = [f"column_{i + 2}" for i in range(more)]
         if self.header:
             return [name or other for name, other in zip(self.header[1:], numbered, strict=True)]
+        if self.file.lower().removesuffix(".gz").endswith(".bed"):
+            return [*_FEATURE_COLUMNS[2:], *numbered[_REGION:]][:more]
         if self.role == BARCODES or more > len(_FEATURE_COLUMNS):
             return numbered
         return list(_FEATURE_COLUMNS[:more])
@@ -98,15 +104,39 @@ def read_list(path: Path, role: str) -> NameList:
     lines = data.decode().rstrip("\n").split("\n")
     if lines == [""]:
         return NameList(file, role, ([],))
-    if b"\t" not in data:
-        return NameList(file, role, (_unquoted(lines, data),), notices=notices)
-    rows = [line.rstrip("\t").split("\t") for line in lines]
+    ending = file.lower().removesuffix(".gz").rpartition(".")[2]
+    if ending == "csv":
+        ids, *others = _without_row_numbers(_columns([*csv.reader(lines)]))
+    elif b"\t" not in data:
+        ids, *others = (_unquoted(lines, data),)
+    else:
+        rows = [line.rstrip("\t").split("\t") for line in lines]
+        ids, *others = (_unquoted(column, data) for column in _columns(rows))
+    columns = (ids, *([cell or None for cell in each] for each in others))
+    if ending == "bed" and len(columns) >= _REGION:
+        columns = (_regions(columns), *columns)
+    return NameList(file, role, columns, notices=notices)
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> list[Sequence[str | None]]:
     width = max(map(len, rows))
-    columns = ([row[i] if i < len(row) else None for row in rows] for i in range(width))
-    ids, *others = (_unquoted(column, data) for column in columns)
-    return NameList(
-        file, role, (ids, *([cell or None for cell in each] for each in others)), notices=notices
-    )
+    return [[row[i] if i < len(row) else None for row in rows] for i in range(width)]
+
+
+def _without_row_numbers(columns: list[Sequence[str | None]]) -> list[Sequence[str | None]]:
+    """The columns without a first one that counts the rows, and has no name."""
+    counted = [str(i) for i in range(len(columns[0]))]
+    below = list(columns[0][1:])
+    numbers = not columns[0][0] and below and below in (counted[1:], counted[:-1])
+    return columns[1:] if numbers and len(columns) > 1 else columns
+
+
+def _regions(columns: Sequence[Sequence[str | None]]) -> list[str]:
+    """Regions as Cell Ranger ATAC calls them: `chr1:9000-9500`."""
+    return [
+        f"{chromosome}:{start}-{end}" if chromosome else ""
+        for chromosome, start, end in zip(*columns[:_REGION], strict=True)
+    ]
 
 
 def _unquoted(cells: Sequence[str | None], data: bytes) -> Sequence[str | None]:

@@ -16,6 +16,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import polars as pl
+
 from polly_assets.ingest.formats.base import (
     DenseMatrix,
     FailedDataset,
@@ -31,7 +33,7 @@ from polly_assets.ingest.formats.readahead import read_ahead
 from polly_assets.ingest.formats.sidecars import describe, read_sidecars
 from polly_assets.ingest.formats.spool_sparse import Assembly
 from polly_assets.ingest.formats.tenx_lists import NameList, read_list
-from polly_assets.ingest.formats.tenx_names import BARCODES, FEATURES, MATRIX, member
+from polly_assets.ingest.formats.tenx_names import BARCODES, FEATURES, MATRIX, NAMES, member
 from polly_assets.schema import SINGLE_CELL
 from polly_resources.errors import BadInput
 from polly_resources.records import Notice
@@ -76,7 +78,7 @@ def _read(source: Source) -> ParsedDataset:
     if turned:
         shape = f"{market.header.rows} cells x {market.header.columns} features"
         notices.append(Notice("transposed_x", f"stored as {shape}; read as such"))
-    samples, features = lists[BARCODES].frame(), lists[FEATURES].frame()
+    samples, features = lists[BARCODES].frame(), _named(lists[FEATURES].frame(), source)
     check_many_samples(samples["sample_id"], lists[BARCODES].place, lists[BARCODES].file)
     features, more = check_features(features)
     matrix, repeated = _matrix(market, turned)
@@ -140,6 +142,21 @@ def _lists(source: Source) -> tuple[dict[str, NameList], list[Notice]]:
             BARCODES: replace(features, role=BARCODES),
         }
     return found, notices
+
+
+def _named(features: pl.DataFrame, source: Source) -> pl.DataFrame:
+    """The features with the names that kallisto writes beside their ids."""
+    if NAMES not in source.sidecars:
+        return features
+    names = read_list(source.sidecars[NAMES], NAMES)
+    if names.count != features.height:
+        raise BadInput(
+            "shape_mismatch",
+            f"{names.file} has {names.count} names, expected {features.height}, one per feature",
+            file=source.name,
+            hint="the files are of different runs, or one was cut short: transfer them again",
+        )
+    return features.with_columns(names.ids.alias("name"))
 
 
 def _orientation(

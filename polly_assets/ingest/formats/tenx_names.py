@@ -12,7 +12,24 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-MATRIX, BARCODES, FEATURES = "matrix", "barcodes", "features"
+MATRIX, BARCODES, FEATURES, NAMES = "matrix", "barcodes", "features", "names"
+
+_OTHER_LISTS = {
+    BARCODES: ("{}_rows.txt", "{}_barcodes.csv", "{}.barcodes.csv", "barcodes.csv",
+               "cell_metadata.csv"),
+    FEATURES: ("{}_cols.txt", "{}_genes.csv", "{}.genes.csv", "{}_features.csv",
+               "{}.features.csv", "genes.csv", "features.csv", "all_genes.csv", "peaks.bed"),
+    NAMES: ("{}.genes.names.txt",),
+}  # fmt: skip
+"""What alevin, kallisto, Parse, Cell Ranger ATAC and scripts call the lists of the matrix `{}`."""
+
+_ANY_OTHER = re.compile(
+    r".+_(?:rows|cols)\.txt|.+\.genes\.names\.txt|(?:cell_metadata|all_genes)\.csv|peaks\.bed"
+    r"|(?:.+[._])?(?:barcodes|genes|features)\.csv"
+)
+_ALIKE = ("matrix.mtx", "cells_x_genes.mtx", "count_matrix.mtx", "DGE.mtx", "quants_mat.mtx")
+"""Matrices that a tool calls alike in every run."""
+_ALIKE_PREFIXES = frozenset(["", *(name.lower().removesuffix(".mtx") for name in _ALIKE[1:])])
 
 _MATRIX = re.compile(r"(?:(?P<prefix>.+)[._-])?matrix\.mtx|(?P<base>.+)\.mtx")
 _MEMBER = re.compile(r"(?:(?P<prefix>.+)[._-])?(?P<role>barcodes|features|genes)\.(?:tsv|txt)")
@@ -26,6 +43,7 @@ _GENOME = re.compile(
 _OUTPUT = re.compile(
     r"(?:sample_)?(?P<kind>filtered|raw)_(?:feature|gene)_bc_matri(?:x|ces)(?:_mex|_h5)?"
     r"|(?P<bare>filtered|raw)|sample_feature_bc_matrix|outs|count|solo\.out|gene"
+    r"|alevin|counts_(?:un)?filtered|dge_(?:un)?filtered|(?:filtered|raw)_peak_bc_matrix"
 )
 
 
@@ -50,6 +68,16 @@ def member(name: str) -> Member | None:
     return None
 
 
+def other_lists(prefix: str) -> dict[str, tuple[str, ...]]:
+    """By role, what other tools call the lists of the matrix of this prefix; the first counts."""
+    return {role: tuple(n.format(prefix) for n in names) for role, names in _OTHER_LISTS.items()}
+
+
+def is_other_list(name: str) -> bool:
+    """Whether another tool may call a list of a matrix so."""
+    return _ANY_OTHER.fullmatch(name.lower().removesuffix(".gz")) is not None
+
+
 def shorter(prefix: str) -> Iterator[str]:
     """The prefix, then what is left of it before each of its separators, then nothing."""
     yield prefix
@@ -69,9 +97,9 @@ def dataset_name(name: str) -> str:
     *folders, last = name.replace("\\", "/").strip().split("/")
     found = member(last)
     if found is not None and found.role != FEATURES:
-        if found.prefix:
+        if found.prefix not in _ALIKE_PREFIXES:
             return last[: len(found.prefix)]
-        return _called(folders or [found.role])
+        return _called(folders or [found.prefix or found.role])
     base = last.lower().removesuffix(".gz")
     if folders and base.endswith(".h5") and _OUTPUT.fullmatch(base.removesuffix(".h5")):
         return _called([*folders, last[: len(base) - len(".h5")]])
@@ -95,15 +123,15 @@ def within_run(name: str, path: Path) -> str:
 def _alike(last: str, path: Path) -> bool:
     lower = last.lower().removesuffix(".gz")
     stem = lower.partition(".")[0]
-    if lower == "matrix.mtx":
+    if lower in map(str.lower, _ALIKE):
         return True
     if _OUTPUT.fullmatch(stem):
         return lower == f"{stem}.h5" or (path.parent / f"{stem}.h5").exists()
     found = member(last)
-    beside = found is not None and not found.prefix
-    if not beside and not _DESCRIPTION.fullmatch(lower):
+    beside = found is not None and found.prefix in _ALIKE_PREFIXES
+    if not (beside or is_other_list(lower) or _DESCRIPTION.fullmatch(lower)):
         return False
-    return any((path.parent / f"matrix.mtx{packed}").exists() for packed in ("", ".gz"))
+    return any((path.parent / f"{name}{end}").exists() for name in _ALIKE for end in ("", ".gz"))
 
 
 def _called(folders: Sequence[str]) -> str:
