@@ -4,12 +4,14 @@
 #include <Python.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdint>
 #include <cstring>
 #include <new>
 #include <utility>
 #include <vector>
+
+#include "scatter.hpp"
+#include "triples.hpp"
 
 namespace {
 
@@ -55,74 +57,22 @@ bool ascends(const int64_t* offsets, int64_t count, int64_t end) {
   return true;
 }
 
-// Counts keys into starts[key + 1] and makes offsets of them; the first key that is not below
-// `bound`, or -1.
-template <class Key>
-int64_t count_keys(const Key* keys, int64_t count, int64_t* starts, int64_t bound) {
-  std::fill(starts, starts + bound + 1, 0);
-  for (int64_t i = 0; i < count; ++i) {
-    const auto key = static_cast<uint64_t>(static_cast<int64_t>(keys[i]));
-    if (key >= static_cast<uint64_t>(bound)) return i;
-    ++starts[key + 1];
-  }
-  for (int64_t k = 0; k < bound; ++k) starts[k + 1] += starts[k];
-  return -1;
-}
-
-struct Entries {
-  const void* keys;
-  const int64_t* indptr;    // the majors as offsets,
-  const int32_t* explicit_; // or one by one
-  int64_t majors;
-  const void* values;
-  int64_t count;
-  int64_t first;
-  int64_t* starts;
-  int64_t bound;
-  int32_t* out_majors;
-  void* out_values;
-};
-
-template <class Key, class Value>
-int64_t scatter(const Entries& e, std::vector<int64_t>& free) {
-  const auto* keys = static_cast<const Key*>(e.keys);
-  const auto* values = static_cast<const Value*>(e.values);
-  auto* out = static_cast<Value*>(e.out_values);
-  const int64_t wrong = count_keys(keys, e.count, e.starts, e.bound);
-  if (wrong >= 0) return wrong;
-  std::copy(e.starts, e.starts + e.bound, free.begin());
-  const auto put = [&](int64_t i, int32_t major) {
-    const int64_t to = free[static_cast<size_t>(keys[i])]++;
-    e.out_majors[to] = major;
-    out[to] = values[i];
-  };
-  if (e.explicit_ != nullptr) {
-    for (int64_t i = 0; i < e.count; ++i) put(i, e.explicit_[i]);
-    return -1;
-  }
-  for (int64_t major = 0; major < e.majors; ++major) {
-    const auto name = static_cast<int32_t>(e.first + major);
-    for (int64_t i = e.indptr[major]; i < e.indptr[major + 1]; ++i) put(i, name);
-  }
-  return -1;
-}
-
-PyObject* sorted_by_key(const Entries& entries, int key_bytes, int value_bytes) {
-  int64_t wrong = -1;
+PyObject* sorted_by_key(const scatter::Entries& entries, int key_bytes, int value_bytes) {
+  scatter::Answer answer{};
   try {
-    std::vector<int64_t> free(static_cast<size_t>(entries.bound));
     const WithoutGil unlocked;
     if (key_bytes == 4) {
-      wrong = value_bytes == 4 ? scatter<int32_t, uint32_t>(entries, free)
-                               : scatter<int32_t, uint64_t>(entries, free);
+      answer = value_bytes == 4 ? scatter::sorted<int32_t, uint32_t>(entries)
+                                : scatter::sorted<int32_t, uint64_t>(entries);
     } else {
-      wrong = value_bytes == 4 ? scatter<int64_t, uint32_t>(entries, free)
-                               : scatter<int64_t, uint64_t>(entries, free);
+      answer = value_bytes == 4 ? scatter::sorted<int64_t, uint32_t>(entries)
+                                : scatter::sorted<int64_t, uint64_t>(entries);
     }
   } catch (const std::bad_alloc&) {
     return PyErr_NoMemory();
   }
-  return PyLong_FromLongLong(wrong);
+  return Py_BuildValue("LO", static_cast<long long>(answer.wrong),
+                       answer.rising ? Py_True : Py_False);
 }
 
 bool fits(const Buffers& b, int64_t count, int key_bytes, int value_bytes) {
@@ -336,131 +286,9 @@ PyObject* weave(PyObject*, PyObject* args) {
   Py_RETURN_NONE;
 }
 
-bool is_blank(char c) { return c == ' ' || c == '\t'; }
-
-const char* past_blanks(const char* p, const char* end) {
-  while (p < end && is_blank(*p)) ++p;
-  return p;
-}
-
-// Up to seven digits and the blank or line end after them, eight bytes at once: the digits are
-// moved to the upper end and added pairwise. Null where that is not what there is.
-inline const char* short_number(const char* p, const char* end, int64_t* value) {
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-  if (end - p < 8) return nullptr;
-  uint64_t digits = 0;
-  std::memcpy(&digits, p, 8);
-  digits ^= 0x3030303030303030U;
-  const uint64_t others = ((digits + 0x7676767676767676U) | digits) & 0x8080808080808080U;
-  if (others == 0 || (others & 0x80U) != 0) return nullptr;
-  const int count = __builtin_ctzll(others) >> 3;
-  if (!is_blank(p[count]) && p[count] != '\n') return nullptr;
-  digits <<= 8 * (8 - count);
-  digits = digits * 10 + (digits >> 8);
-  *value = static_cast<int64_t>((((digits & 0x000000FF000000FFU) * 0x000F424000000064U) +
-                                 (((digits >> 16) & 0x000000FF000000FFU) * 0x0000271000000001U)) >>
-                                32);
-  return p + count;
-#else
-  (void)p, (void)end, (void)value;
-  return nullptr;
-#endif
-}
-
-// A whole number of at most 18 digits after zeros; null where there is none, or no word's end.
-const char* whole_number(const char* p, const char* end, int64_t* value) {
-  if (const char* const after = short_number(p, end, value)) return after;
-  bool negative = false;
-  if (p < end && (*p == '+' || *p == '-')) negative = *p++ == '-';
-  const char* const digits = p;
-  while (p < end && *p == '0') ++p;
-  int64_t found = 0;
-  const char* const first = p;
-  for (; p < end && *p >= '0' && *p <= '9'; ++p) {
-    if (p - first == 18) return nullptr;
-    found = found * 10 + (*p - '0');
-  }
-  if (p == digits || (p < end && !is_blank(*p) && *p != '\n')) return nullptr;
-  *value = negative ? -found : found;
-  return p;
-}
-
-const char* real_number(const char* p, const char* end, double* value) {
-  int64_t whole = 0;
-  if (const char* const after = short_number(p, end, &whole)) {
-    *value = static_cast<double>(whole);
-    return after;
-  }
-  if (p < end && *p == '+' && (p + 1 == end || (p[1] != '-' && p[1] != '+'))) ++p;
-  const auto result = std::from_chars(p, end, *value);
-  if (result.ec != std::errc()) return nullptr;
-  if (result.ptr[-1] == ')') return nullptr;  // nan(chars)
-  p = result.ptr;
-  return p < end && !is_blank(*p) && *p != '\n' ? nullptr : p;
-}
-
-struct Triples {
-  bool places;
-  char kind;  // w: whole numbers, r: real numbers, p: none
-  int64_t limits[2];
-  int64_t most;
-  int32_t* rows;
-  int32_t* columns;
-  void* values;
-};
-
-// One entry; null where the line is not as the common ones are.
-const char* entry(const char* p, const char* end, const Triples& t, int64_t at) {
-  int64_t whole = 0;
-  if (t.places) {
-    for (int which = 0; which < 2; ++which) {
-      p = whole_number(past_blanks(p, end), end, &whole);
-      if (p == nullptr || whole < 1 || whole > t.limits[which]) return nullptr;
-      (which == 0 ? t.rows : t.columns)[at] = static_cast<int32_t>(whole - 1);
-    }
-  }
-  p = past_blanks(p, end);
-  if (t.kind == 'w') {
-    p = whole_number(p, end, static_cast<int64_t*>(t.values) + at);
-  } else if (t.kind == 'r') {
-    p = real_number(p, end, static_cast<double*>(t.values) + at);
-  }
-  if (p == nullptr) return nullptr;
-  p = past_blanks(p, end);
-  return p == end || *p == '\n' ? p : nullptr;
-}
-
-// Entries of short numbers parted by one blank, as most are; where the first other line begins.
-template <bool Whole>
-const char* short_entries(const char* p, const char* end, const Triples& t, int64_t* count) {
-  int64_t row = 0;
-  int64_t column = 0;
-  int64_t value = 1;
-  for (int64_t at = *count; at < t.most; ++at) {
-    const char* const first = short_number(p, end, &row);
-    if (first == nullptr || *first == '\n') break;
-    const char* last = short_number(first + 1, end, &column);
-    if (last == nullptr || *last == '\n') break;
-    last = short_number(last + 1, end, &value);
-    if (last == nullptr || *last != '\n' || row < 1 || row > t.limits[0] || column < 1 ||
-        column > t.limits[1]) {
-      break;
-    }
-    t.rows[at] = static_cast<int32_t>(row - 1);
-    t.columns[at] = static_cast<int32_t>(column - 1);
-    if (Whole) {
-      static_cast<int64_t*>(t.values)[at] = value;
-    } else {
-      static_cast<double*>(t.values)[at] = static_cast<double>(value);
-    }
-    *count = at + 1;
-    p = last + 1;
-  }
-  return p;
-}
-
 // parse_triples(block, start, places, kind, row limit, column limit, out_rows, out_columns,
-// out_values): how many entries, and where the first line begins that is not of them.
+// out_values): how many entries and how many lines, and where the first line begins that is not
+// of them. Kinds: i and w for whole numbers (int32, int64), r for real ones, p for none.
 PyObject* parse_triples(PyObject*, PyObject* args) {
   Buffers b;
   Py_ssize_t start = 0;
@@ -472,35 +300,31 @@ PyObject* parse_triples(PyObject*, PyObject* args) {
                         &b.at[1], &b.at[2], &b.at[3])) {
     return nullptr;
   }
-  Triples t{places != 0,           static_cast<char>(kind), {rows, columns}, b.count<int64_t>(3),
-            b.items<int32_t>(1), b.items<int32_t>(2),     b.at[3].buf};
-  if (kind == 'p') t.most = b.count<int32_t>(1);
+  const int64_t most = kind == 'p'   ? b.count<int32_t>(1)
+                       : kind == 'i' ? b.count<int32_t>(3)
+                                     : b.count<int64_t>(3);
+  const triples::Room room{places != 0, {rows, columns}, most, b.items<int32_t>(1),
+                           b.items<int32_t>(2)};
   if (start < 0 || start > b.at[0].len || rows > INT32_MAX || columns > INT32_MAX ||
-      (kind != 'w' && kind != 'r' && kind != 'p') || (kind == 'p' && !t.places) ||
-      (t.places && (b.count<int32_t>(1) != t.most || b.count<int32_t>(2) != t.most))) {
+      (kind != 'i' && kind != 'w' && kind != 'r' && kind != 'p') ||
+      (kind == 'p' && !room.places) ||
+      (room.places && (b.count<int32_t>(1) != most || b.count<int32_t>(2) != most))) {
     return refuse("parse_triples: buffers do not fit together");
   }
   const char* const begin = b.items<char>(0);
   const char* const end = begin + b.at[0].len;
-  const char* p = begin + start;
-  int64_t count = 0;
+  triples::Parsed done{};
   {
     const WithoutGil unlocked;
-    while (p < end) {
-      if (t.places && t.kind != 'p') {
-        p = t.kind == 'w' ? short_entries<true>(p, end, t, &count)
-                          : short_entries<false>(p, end, t, &count);
-      }
-      const char* word = past_blanks(p, end);
-      if (word < end && *word != '\n') {
-        word = count < t.most ? entry(word, end, t, count) : nullptr;
-        if (word == nullptr) break;
-        ++count;
-      }
-      p = word < end ? word + 1 : end;
-    }
+    const char* const p = begin + start;
+    if (kind == 'i') done = triples::parsed(p, end, room, b.items<int32_t>(3));
+    if (kind == 'w') done = triples::parsed(p, end, room, b.items<int64_t>(3));
+    if (kind == 'r') done = triples::parsed(p, end, room, b.items<double>(3));
+    if (kind == 'p') done = triples::parsed(p, end, room, b.items<triples::Nothing>(3));
   }
-  return Py_BuildValue("Ln", static_cast<long long>(count), static_cast<Py_ssize_t>(p - begin));
+  return Py_BuildValue("LLn", static_cast<long long>(done.count),
+                       static_cast<long long>(done.lines),
+                       static_cast<Py_ssize_t>(done.stop - begin));
 }
 
 PyMethodDef methods[] = {

@@ -23,7 +23,9 @@ Values: TypeAlias = npt.NDArray[Any]
 
 _WHOLE = rb"([+-]?0*\d{1,18})"
 _REAL = rb"([+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|inf|infinity|nan))"
-_KINDS = {"w": np.int64, "r": np.float64, "p": np.int64}
+_KINDS = {"int32": "i", "int64": "w", "float64": "r"}
+_WIDEST = np.iinfo(np.int32)
+_POLARS = {"int32": pl.Int32, "int64": pl.Int64, "float64": pl.Float64}
 
 
 class KeyOutOfRange(ValueError):
@@ -35,11 +37,15 @@ class KeyOutOfRange(ValueError):
 
 
 class Rows(NamedTuple):
-    """Entries by row: those of row `r` are `indptr[r]` to `indptr[r + 1]`."""
+    """Entries by row: those of row `r` are `indptr[r]` to `indptr[r + 1]`.
+
+    `rising`: the minors of each row are known to ascend, each once.
+    """
 
     indptr: Offsets
     minors: Places
     values: Values
+    rising: bool = False
 
 
 def transpose(indptr: Offsets, keys: Values, values: Values, bound: int, first: int = 0) -> Rows:
@@ -56,7 +62,7 @@ def transpose(indptr: Offsets, keys: Values, values: Values, bound: int, first: 
         )
     offsets = np.ascontiguousarray(indptr, np.int64)
     sizes = (keys.itemsize, values.itemsize)
-    return _checked(keys, native.transpose(offsets, keys, values, *found, *sizes, first), found)
+    return _checked(keys, native.transpose(offsets, keys, values, *found[:3], *sizes, first), found)
 
 
 def group(majors: Places, keys: Values, values: Values, bound: int) -> Rows:
@@ -65,14 +71,15 @@ def group(majors: Places, keys: Values, values: Values, bound: int) -> Rows:
     if (native := compiled("_sparse")) is None:
         return _sorted(arrays[0], arrays[1], arrays[2], bound)
     found = _rows(len(keys), bound, values.dtype)
-    return _checked(keys, native.group(*arrays, *found, keys.itemsize, values.itemsize), found)
+    sizes = (keys.itemsize, values.itemsize)
+    return _checked(keys, native.group(*arrays, *found[:3], *sizes), found)
 
 
 def sort_rows(rows: Rows) -> int:
     """Sort the entries of each row in place, equal ones in their order; how many are repeated."""
     if (native := compiled("_sparse")) is not None:
-        return int(native.sort_rows(*rows, rows.values.itemsize))
-    indptr, minors, values = rows
+        return int(native.sort_rows(*rows[:3], rows.values.itemsize))
+    indptr, minors, values, _ = rows
     numbers = np.repeat(_numbers(0, len(indptr) - 1), np.diff(indptr))
     same = numbers[1:] == numbers[:-1]
     if (same & (minors[1:] < minors[:-1])).any():
@@ -122,51 +129,63 @@ def weave(planes: bytes, kind: np.dtype[Any]) -> Values:
 
 
 class Triples(NamedTuple):
-    """Parsed lines: places from 0, values (none of a pattern), and where parsing ended."""
+    """Entries, or room for them: places from 0 (none of bare values), values (none of a pattern).
+
+    Of parsed ones also how many lines there were with the empty ones, and where parsing ended.
+    """
 
     rows: Places
     columns: Places
     values: Values
-    stop: int
+    lines: int = 0
+    stop: int = 0
 
     @property
     def height(self) -> int:
-        """How many lines."""
+        """How many entries."""
         return max(len(self.rows), len(self.values))
+
+    def cut(self, start: int, stop: int) -> Triples:
+        """A part of them, which shares their memory."""
+        part = slice(start, stop)
+        return Triples(self.rows[part], self.columns[part], self.values[part])
+
+
+def room(places: bool, kind: str | None, most: int) -> Triples:
+    """Room for so many entries, whose values are of this kind; of a pattern it is None."""
+    rows, columns = (np.empty(most if places else 0, np.int32) for _ in range(2))
+    return Triples(rows, columns, np.empty(most, kind) if kind else np.empty(0, np.int64))
 
 
 def parse_triples(
-    block: bytes, start: int, kind: str, limits: tuple[int, int] | None, most: int
+    block: bytes | memoryview, start: int, limits: tuple[int, int] | None, into: Triples
 ) -> Triples:
     r"""The lines of a MatrixMarket body, up to the first that is not as the common ones are.
 
     Words are parted by blanks and tabs; lines end with `\n` and may be empty. `limits` are rows
-    and columns of entries with places, None of bare values. `kind` is `w` for whole numbers of
-    at most 18 digits (int64), `r` for real ones (float64, rounded correctly), `p` for none.
-    `stop` is the block's length, or where the line begins that has anything else, a place
-    outside the limits, or `most` entries before it (for so many there is room, whatever comes).
+    and columns of entries with places, None of bare values. They are written to the beginning of
+    `into`, whose values say what is looked for: whole numbers of at most 18 digits that fit
+    (int32, int64), real ones (float64, rounded correctly), or none. `stop` is the block's length,
+    or where the line begins that has anything else, a place outside the limits, or no room.
     """
     if (native := compiled("_sparse")) is None:
-        found = None if start else _by_table(block, kind, limits, most)
-        return found or _by_line(block, start, kind, limits, most)
-    shortest = (4 if limits else 0) + (2 if kind != "p" else 0)
-    most = min(most, (len(block) - start) // shortest + 1)
-    rows, columns = (np.empty(most if limits else 0, np.int32) for _ in range(2))
-    values = np.empty(0 if kind == "p" else most, _KINDS[kind])
-    count, stop = native.parse_triples(
-        block, start, limits is not None, kind, *(limits or (0, 0)), rows, columns, values
+        return _without_native(bytes(block), start, limits, into)
+    kind = _KINDS[into.values.dtype.name] if len(into.values) or not limits else "p"
+    count, lines, stop = native.parse_triples(
+        block, start, limits is not None, kind, *(limits or (0, 0)), *into[:3]
     )
-    return Triples(rows[:count], columns[:count], values[:count], stop)
+    return into.cut(0, count)._replace(lines=lines, stop=stop)
 
 
 def _rows(count: int, bound: int, kind: np.dtype[Any]) -> Rows:
     return Rows(np.empty(bound + 1, np.int64), np.empty(count, np.int32), np.empty(count, kind))
 
 
-def _checked(keys: Values, wrong: int, found: Rows) -> Rows:
+def _checked(keys: Values, answer: tuple[int, bool], found: Rows) -> Rows:
+    wrong, rising = answer
     if wrong >= 0:
         raise KeyOutOfRange(wrong, int(keys[wrong]))
-    return found
+    return found._replace(rising=rising)
 
 
 def _numbers(first: int, count: int) -> Places:
@@ -196,11 +215,27 @@ def _stable_order(keys: Values, bound: int) -> npt.NDArray[np.intp]:
     return low[np.argsort((keys >> 16).astype(np.uint16)[low], kind="stable")]
 
 
-def _by_table(block: bytes, kind: str, limits: tuple[int, int] | None, most: int) -> Triples | None:
+def _without_native(
+    block: bytes, start: int, limits: tuple[int, int] | None, into: Triples
+) -> Triples:
+    most = into.height
+    kind = into.values.dtype if len(into.values) or not limits else None
+    found = None if start else _by_table(block, kind, limits, most)
+    found = found or _by_line(block, start, kind, limits, most)
+    for array, values in zip(into[:3], found[:3], strict=True):
+        array[: len(values)] = values
+    return into.cut(0, found.height)._replace(
+        lines=block.count(b"\n", start, found.stop), stop=found.stop
+    )
+
+
+def _by_table(
+    block: bytes, kind: np.dtype[Any] | None, limits: tuple[int, int] | None, most: int
+) -> Triples | None:
     """All lines by polars, None where one of them is not as the common ones are."""
-    value = [] if kind == "p" else [pl.Int64 if kind == "w" else pl.Float64]
+    value = [_POLARS[kind.name]] if kind else []
     kinds = [*([pl.Int32] * 2 if limits else []), *value]
-    schema = {f"c{i}": kind for i, kind in enumerate(kinds)}
+    schema = {f"c{i}": each for i, each in enumerate(kinds)}
     table = _table(block, schema)
     if table is None:
         tidied = re.sub(rb" ?\n[ \n]*", b"\n", re.sub(rb"[ \t]+", b" ", block)).strip(b" \n")
@@ -213,8 +248,8 @@ def _by_table(block: bytes, kind: str, limits: tuple[int, int] | None, most: int
     for each, limit in zip(places, limits or (0, 0), strict=True):
         if len(each) and (each.min() < 1 or each.max() > limit):
             return None
-    values = np.zeros(0, np.int64) if kind == "p" else arrays[-1]
-    return Triples(places[0] - np.int32(1), places[1] - np.int32(1), values, len(block))
+    values = arrays[-1] if kind else np.zeros(0, np.int64)
+    return Triples(places[0] - np.int32(1), places[1] - np.int32(1), values, stop=len(block))
 
 
 def _table(block: bytes, schema: dict[str, Any]) -> pl.DataFrame | None:
@@ -228,11 +263,16 @@ def _table(block: bytes, schema: dict[str, Any]) -> pl.DataFrame | None:
 
 
 def _by_line(
-    block: bytes, start: int, kind: str, limits: tuple[int, int] | None, most: int
+    block: bytes,
+    start: int,
+    kind: np.dtype[Any] | None,
+    limits: tuple[int, int] | None,
+    most: int,
 ) -> Triples:
     places: list[tuple[int, int]] = []
     values: list[float] = []
-    words = [*([_WHOLE, _WHOLE] if limits else []), *{"w": [_WHOLE], "r": [_REAL], "p": []}[kind]]
+    value = [] if kind is None else [_REAL if kind.kind == "f" else _WHOLE]
+    words = [*([_WHOLE, _WHOLE] if limits else []), *value]
     line = re.compile(rb"[ \t]*" + rb"[ \t]+".join(words) + rb"[ \t]*", re.IGNORECASE)
     count = 0
     while start < len(block):
@@ -246,22 +286,26 @@ def _by_line(
             count += 1
         start = end
     pairs = np.array(places, np.int32).reshape(-1, 2) - np.int32(1)
-    return Triples(pairs[:, 0], pairs[:, 1], np.array(values, _KINDS[kind]), start)
+    return Triples(pairs[:, 0], pairs[:, 1], np.array(values, kind or np.int64), stop=start)
 
 
 def _taken(
     numbers: Sequence[bytes],
-    kind: str,
+    kind: np.dtype[Any] | None,
     limits: tuple[int, int] | None,
     places: list[tuple[int, int]],
     values: list[float],
 ) -> bool:
-    """Keeps the numbers of a line; whether its places are within the limits."""
+    """Keeps the numbers of a line; whether they are within their limits."""
+    if kind is not None:
+        value = float(numbers[-1]) if kind.kind == "f" else int(numbers[-1])
+        if kind == np.int32 and not _WIDEST.min <= value <= _WIDEST.max:
+            return False
+        values.append(value)
     if limits:
         row, column = int(numbers[0]), int(numbers[1])
         if not (1 <= row <= limits[0] and 1 <= column <= limits[1]):
+            del values[len(places) :]
             return False
         places.append((row, column))
-    if kind != "p":
-        values.append(int(numbers[-1]) if kind == "w" else float(numbers[-1]))
     return True

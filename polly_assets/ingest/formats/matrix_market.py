@@ -19,10 +19,11 @@ from typing import Any, Never, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from polly_assets.ingest.formats.line_views import line_views
 from polly_assets.ingest.formats.readahead import read_ahead
 from polly_assets.ingest.formats.spool_sparse import narrowed
-from polly_assets.ingest.formats.text import line_blocks
-from polly_assets.native.sparse import Triples, parse_triples
+from polly_assets.ingest.formats.text import MAX_LINE_BYTES
+from polly_assets.native.sparse import Triples, parse_triples, room
 from polly_resources.errors import BadInput
 
 LAYOUTS = ("coordinate", "array")
@@ -35,17 +36,19 @@ KINDS = {
 }
 """The words for numbers, and the types that these have if nothing demands a wider one."""
 
-_PARSED = {kind: "w" if stored == "int32" else "r" for kind, stored in KINDS.items()}
-_PARSED["pattern"] = "p"
-
 SYMMETRIES = ("general", "symmetric", "skew-symmetric")
 
 _BANNER = "%%MatrixMarket matrix coordinate integer general"
 _WHOLE = re.compile(r"[+-]?\d+")
 _NUMBER = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|inf|infinity|nan)", re.I)
 _LIMIT = 2**31 - 1
-_STEP = 4 * 1024**2
-"""Bytes of lines that are parsed at once, while the next ones are unpacked."""
+_STEP = 1024**2
+"""Bytes of lines that are parsed at once, while the next ones are read."""
+
+_LONGEST_HEADER = 16 * 1024**2
+
+_ROOM = 1 << 20
+"""How many entries make a portion."""
 
 Places: TypeAlias = npt.NDArray[np.int32]
 Entries: TypeAlias = tuple[Places, Places, npt.NDArray[Any]]
@@ -82,12 +85,14 @@ class MatrixMarket:
 
     header: Header
     file: str
-    _blocks: Iterator[bytes]
+    _blocks: Iterator[bytes | memoryview]
     _line: int = field(init=False)
     _found: int = field(init=False, default=0)
+    _kind: str | None = field(init=False)
 
     def __post_init__(self) -> None:
         self._line = self.header.lines
+        self._kind = None if self.header.kind == "pattern" else KINDS[self.header.kind]
 
     def entries(self) -> Iterator[Entries]:
         """The entries of a coordinate file in portions, mirrored where it is symmetric.
@@ -118,47 +123,59 @@ class MatrixMarket:
         return matrix
 
     def _parsed(self) -> Iterator[Triples]:
-        header = self.header
-        limits = (header.rows, header.columns) if header.layout == "coordinate" else None
+        """Portions of the entries, each in arrays of its own."""
+        held, count = self._room(), 0
         for block in self._blocks:
             start = 0
             while start < len(block):
-                left = header.entries - self._found
-                found = parse_triples(block, start, _PARSED[header.kind], limits, left)
-                if found.stop < len(block):  # an unusual line, or a wrong one
-                    found = self._with_line(found, block, start)
-                self._line += block.count(b"\n", start, found.stop)
+                found = parse_triples(block, start, self._limits, held.cut(count, held.height))
+                self._line += found.lines
                 self._found += found.height
-                start = found.stop
-                if found.height:
-                    yield found
-        if self._found < header.entries:
+                count, start = count + found.height, found.stop
+                if count == held.height and self._found < self.header.entries:
+                    yield held
+                    held, count = self._room(), 0
+                elif start < len(block):  # an unusual line, or a wrong one
+                    line = bytes(block[start : start + MAX_LINE_BYTES]).split(b"\n", 1)[0]
+                    held = self._with_line(held, count, line)
+                    count, start = count + bool(line.split()), start + len(line) + 1
+        if self._found < self.header.entries:
             raise BadInput(
                 "entry_count_mismatch",
-                f"the file ends after {self._found} entries, expected {header.entries} "
+                f"the file ends after {self._found} entries, expected {self.header.entries} "
                 "as the size line states",
                 file=self.file,
                 place=f"line {self._line}",
                 hint="the file may be cut short: transfer it again",
             )
+        if count:
+            yield held.cut(0, count)
 
-    def _with_line(self, found: Triples, block: bytes, start: int) -> Triples:
-        """The entries with that of the next line, or the error of that line."""
-        end = block.find(b"\n", found.stop) + 1 or len(block)
-        line = self._line + block.count(b"\n", start, found.stop) + 1
-        cells = block[found.stop : end].decode("latin-1").split()
+    @property
+    def _limits(self) -> tuple[int, int] | None:
+        header = self.header
+        return (header.rows, header.columns) if header.layout == "coordinate" else None
+
+    def _room(self) -> Triples:
+        left = min(self.header.entries - self._found, _ROOM)
+        return room(self._limits is not None, self._kind, left)
+
+    def _with_line(self, held: Triples, count: int, line: bytes) -> Triples:
+        """The entries with that of one more line, or the error of that line."""
+        cells = line.decode("latin-1").split()
+        self._line += 1
         if not cells:
-            return found._replace(stop=end)
-        numbers = self._checked(cells, line, self._found + found.height)
-        rows, columns, values = found.rows, found.columns, found.values
-        if self.header.layout == "coordinate":
-            rows, columns = (
-                np.append(each, np.array([n - 1], np.int32))
-                for each, n in zip((rows, columns), numbers, strict=False)
-            )
-        if self.header.kind != "pattern":
-            values = np.append(values, np.array(numbers[-1:], values.dtype))
-        return Triples(rows, columns, values, end)
+            return held
+        numbers = self._checked(cells, self._line, self._found)
+        self._found += 1
+        if self._limits:
+            held.rows[count], held.columns[count] = (int(number) - 1 for number in numbers[:2])
+        if self._kind == "int32" and not -_LIMIT - 1 <= numbers[-1] <= _LIMIT:
+            self._kind = "int64"
+            held = held._replace(values=held.values.astype(self._kind))
+        if self._kind:
+            held.values[count] = numbers[-1]
+        return held
 
     def _checked(self, cells: list[str], line: int, before: int) -> list[int | float]:
         header = self.header
@@ -229,26 +246,40 @@ def open_matrix_market(path: Path, name: str) -> MatrixMarket:
 
     Raises BadInput `empty_file`, `bad_header`, `unsupported_matrix`, `dimension_mismatch`.
     """
-    blocks = read_ahead(line_blocks(path, name, _STEP))
-    first = next(blocks, b"")
+    blocks = read_ahead(line_views(path, name, _STEP))
+    first = bytes(next(blocks, b""))
     if not first or first.isspace():
         raise BadInput("empty_file", "the file has no content", file=name, hint="upload it again")
-    layout, kind, symmetry = _banner(first[: first.find(b"\n")], name)
+    words = _banner(first[: first.find(b"\n")], name)
+    while (found := _header(first, *words, name)) is None:
+        more = bytes(next(blocks, b"")) if len(first) < _LONGEST_HEADER else b""
+        if not more:
+            line = first.count(b"\n") + 1
+            raise _bad_header("no size line", "rows, columns and entries", line, name)
+        first += more
+    header, start = found
+    return MatrixMarket(header, name, chain([first[start:]], blocks))
+
+
+def _header(
+    text: bytes, layout: str, kind: str, symmetry: str, file: str
+) -> tuple[Header, int] | None:
+    """The header, and where it ends in whole lines of text; None if they have no size line."""
     comments: list[str] = []
-    start = first.find(b"\n") + 1
+    start = text.find(b"\n") + 1
     line = 2
-    while start < len(first):
-        end = first.find(b"\n", start)
-        text = first[start:end].decode("utf-8", "replace").strip()
+    while start < len(text):
+        end = text.find(b"\n", start)
+        content = text[start:end].decode("utf-8", "replace").strip()
         start = end + 1
-        if text.startswith("%"):
-            comments.append(text.lstrip("%").strip())
-        elif text:
-            sizes = _sizes(text, layout, symmetry, line, name)
-            header = Header(layout, kind, symmetry, *sizes, tuple(filter(None, comments)), line)
-            return MatrixMarket(header, name, chain([first[start:]], blocks))
+        if content.startswith("%"):
+            comments.append(content.lstrip("%").strip())
+        elif content:
+            sizes = _sizes(content, layout, symmetry, line, file)
+            kept = tuple(filter(None, comments))
+            return Header(layout, kind, symmetry, *sizes, kept, line), start
         line += 1
-    raise _bad_header("no size line", "rows, columns and entries", line, name)
+    return None
 
 
 def _banner(line: bytes, file: str) -> tuple[str, str, str]:

@@ -195,10 +195,10 @@ def narrowed(values: Values) -> Values:
 
 def _each_once(rows: Rows) -> tuple[Rows, int]:
     """The rows with each place once and their samples ascending, and how many places repeat."""
-    repeated = sort_rows(rows)
+    repeated = 0 if rows.rising else sort_rows(rows)
     if not repeated:
         return rows, 0
-    indptr, samples, values = rows
+    indptr, samples, values, _ = rows
     fresh = np.ones(len(samples), bool)
     fresh[1:] = samples[1:] != samples[:-1]
     fresh[indptr[:-1][indptr[:-1] < len(samples)]] = True

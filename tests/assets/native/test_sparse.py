@@ -61,7 +61,7 @@ def test_sort_rows_and_examine(way, data):
     order = np.lexsort((keys, np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))))
     assert rows.minors.tolist() == keys[order].tolist()
     assert rows.values.tolist() == values[order].tolist()
-    x = sp.csr_matrix((np.ones(len(keys)), keys, indptr), (len(indptr) - 1, 9))
+    x = sp.csr_matrix((np.ones(len(keys)), keys.copy(), indptr), (len(indptr) - 1, 9))
     x.sum_duplicates()
     assert repeated == len(keys) - x.nnz
     assert sparse.examine(indptr, rows.minors, 9) == (repeated == 0)
@@ -105,6 +105,7 @@ def test_keys_out_of_range(way, wrong):
         assert (caught.value.at, caught.value.key) == (2, wrong)
 
 
+KINDS = {"i": "int32", "w": "int64", "r": "float64", "p": None}
 NUMBERS = st.one_of(
     st.integers(-(10**17), 10**17).map(str),
     st.integers(0, 99999999).map(lambda n: f"{n:08d}"),
@@ -122,7 +123,9 @@ NUMBERS = st.one_of(
 )
 def test_real_entries_are_pythons_floats(way, cells, blanks, ending, last):
     text = ending.join(blanks.join(map(str, cell)) for cell in cells) + ("\n" if last else "")
-    found = sparse.parse_triples(text.encode(), 0, "r", (10**9, 10**7), 100)
+    found = sparse.parse_triples(
+        text.encode(), 0, (10**9, 10**7), sparse.room(True, "float64", 100)
+    )
     assert found.stop == len(text)
     assert found.rows.tolist() == [row - 1 for row, _, _ in cells]
     assert found.columns.tolist() == [column - 1 for _, column, _ in cells]
@@ -137,12 +140,12 @@ def test_real_entries_are_pythons_floats(way, cells, blanks, ending, last):
         *("99999999999999999999 1 2", "1,1,2", "1 1 2,5", "1 1 1_0", "1 1 ٣", "1 1 2 %", "% 1 1"),
     ],
 )
-@pytest.mark.parametrize("kind", ["w", "r", "p"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_stops_before_what_is_unusual(way, line, kind):
     """Or, where the kind allows it, reads it; never beyond and never otherwise."""
     before = "1 1\n3 2\n" if kind == "p" else "1 1 7\n3 2 8\n"
     text = f"{before}{line}\n{before}".encode()
-    found = sparse.parse_triples(text, 0, kind, (3, 2), 100)
+    found = sparse.parse_triples(text, 0, (3, 2), sparse.room(True, KINDS[kind], 100))
     fine = {("1 1 2.5", "r"), ("1 1", "p")}
     if line == "1 1 1e400":  # of polars infinity, as of Python; of C++ none
         assert found.stop in (len(before), len(text)) if kind == "r" else found.stop == len(before)
@@ -153,9 +156,11 @@ def test_stops_before_what_is_unusual(way, line, kind):
 
 def test_no_more_than_wanted(way):
     text = b"1 1 7\n\n2 2 8\n"
-    found = sparse.parse_triples(text, 0, "w", (3, 2), 1)
+    found = sparse.parse_triples(text, 0, (3, 2), sparse.room(True, "int64", 1))
     assert (found.values.tolist(), text[found.stop :]) == ([7], b"2 2 8\n")
-    assert sparse.parse_triples(b"5\n6\n", 2, "w", None, 9).values.tolist() == [6]
+    assert found.lines == 2
+    bare = sparse.room(False, "int64", 9)
+    assert sparse.parse_triples(b"5\n6\n", 2, None, bare).values.tolist() == [6]
 
 
 def test_compiled_functions_refuse_what_does_not_fit():
@@ -175,6 +180,7 @@ def test_compiled_functions_refuse_what_does_not_fit():
         lambda: native.weave(b"12345", np.zeros(1, "f4"), 4),
         lambda: native.parse_triples(b"1 1 1\n", 7, True, "w", 3, 3, i4, i4, np.zeros(3, "i8")),
         lambda: native.parse_triples(b"1 1 1\n", 0, True, "w", 3, 3, i4[:1], i4, np.zeros(3, "i8")),
+        lambda: native.parse_triples(b"1 1 1\n", 0, True, "i", 3, 3, i4, i4, np.zeros(3, "i8")),
     ):
         with pytest.raises(ValueError, match=r"buffers|sizes"):
             call()

@@ -260,8 +260,9 @@ class TestMarket:
         monkeypatch.setattr(spool_sparse, "PORTION", 5)
         monkeypatch.setattr(spool_sparse, "_PER_FEATURE", 0)
         monkeypatch.setattr(spool_sparse, "BAND", 40)
+        monkeypatch.setattr(matrix_market, "_ROOM", 4)
         monkeypatch.setattr(
-            matrix_market, "line_blocks", lambda path, name, size: _real_blocks(path, name, 64)
+            matrix_market, "line_views", lambda path, name, size: _real_views(path, name, 64)
         )
         x = counts((70, 9), seed=3)
         coo = sp.coo_matrix(x)
@@ -305,7 +306,7 @@ class TestMarket:
         assert np.array_equal(found, x.toarray(), equal_nan=True)
 
 
-_real_blocks = matrix_market.line_blocks
+_real_views = matrix_market.line_views
 
 
 class TestFaults:
@@ -344,13 +345,28 @@ class TestFaults:
 
     def test_a_fault_far_down_has_its_line(self, tmp_path, monkeypatch):
         monkeypatch.setattr(
-            matrix_market, "line_blocks", lambda path, name, size: _real_blocks(path, name, 64)
+            matrix_market, "line_views", lambda path, name, size: _real_views(path, name, 64)
         )
         text = market(counts((50, 9))).replace("\n", "\n\n", 3)
         lines = text.split("\n")
         lines[-5] += " 1"
         error = fails(triple(tmp_path / "r", "\n".join(lines), barcodes(9), features(50)))
         assert (error.code, error.place) == ("ragged_row", f"line {len(lines) - 4}")
+
+    def test_comments_longer_than_a_block(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(
+            matrix_market, "line_views", lambda path, name, size: _real_views(path, name, 64)
+        )
+        text = SMALL.replace("\n", "\n" + "% more of this\n" * 50, 1)
+        dataset = read(small(tmp_path, text))
+        assert dataset.metadata["comments"] == ["more of this"] * 50
+        assert whole(dataset.matrices[0]).nnz > 0
+
+    @pytest.mark.parametrize("big", [2**31, -(2**31) - 1, 2**63 - 1])
+    def test_one_value_beyond_32_bits(self, tmp_path, big):
+        text = SMALL.replace("3 1 2\n", f"3 1 {big}\n")
+        matrix = read(small(tmp_path, text)).matrices[0]
+        assert (matrix.dtype, whole(matrix)[2, 0]) == ("int64", big)
 
     def test_no_size_line(self, tmp_path):
         assert fails(small(tmp_path, BANNER + "% only\n")).code == "bad_header"
