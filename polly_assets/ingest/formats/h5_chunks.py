@@ -21,7 +21,9 @@ from polly_assets.native.sparse import weave
 _SMALLEST = 1 << 16
 """Bytes from which it is worth it."""
 
-_FAILURES = cast(tuple[type[Exception], ...], (OSError, RuntimeError, ValueError, isal_zlib.error))
+_FAILURES = cast(
+    tuple[type[Exception], ...], (MemoryError, OSError, RuntimeError, ValueError, isal_zlib.error)
+)
 
 _USUAL = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE}
 

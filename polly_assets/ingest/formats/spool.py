@@ -6,19 +6,16 @@ way round they came. Keep out: where the rows come from.
 
 from __future__ import annotations
 
-import os
-import tempfile
-import weakref
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO, cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from polly_assets.ingest.formats.base import BLOCK_FEATURES, Block, Matrix
-from polly_resources.errors import BadInput
+from polly_assets.ingest.formats.scratch import Scratch, Stretch
 
 MEMORY_BYTES = 128 * 1024**2
 """Values of one matrix that are held in memory, and those of a strip that is turned."""
@@ -28,29 +25,21 @@ MEMORY_BYTES = 128 * 1024**2
 class _Part:
     """Consecutive rows (or columns, where samples come as rows) of a matrix.
 
-    `values` are features x samples; None where they lie in the file at `offset`, in that order.
+    `values` are features x samples, or lie in that order in a scratch file.
     """
 
     first: int
     shape: tuple[int, int]
     dtype: np.dtype[Any]
-    values: npt.NDArray[Any] | None
-    offset: int = 0
+    values: npt.NDArray[Any] | Stretch
 
-    def read(self, file: BinaryIO | None, start: int, stop: int) -> npt.NDArray[Any]:
+    def read(self, start: int, stop: int) -> npt.NDArray[Any]:
         """Its features from `start` to `stop`, or to its end, counted within the part."""
-        stop = min(stop, self.shape[0])
-        if self.values is not None:
-            return self.values[start:stop]
-        found = np.empty((stop - start, self.shape[1]), self.dtype)
-        room = found.data.cast("B") if found.size else memoryview(b"")
-        at = self.offset + start * self.shape[1] * self.dtype.itemsize
-        while room:
-            read = os.preadv(cast(BinaryIO, file).fileno(), [room], at)
-            if not read:
-                raise OSError("a temporary file was cut short")
-            room, at = room[read:], at + read
-        return found
+        height, width = self.shape
+        stop = min(stop, height)
+        if isinstance(self.values, Stretch):
+            return self.values[start * width : stop * width].reshape(-1, width)
+        return self.values[start:stop]
 
 
 class Spool:
@@ -63,14 +52,14 @@ class Spool:
     def __init__(
         self, file: str, *, transposed: bool = False, memory_bytes: int = MEMORY_BYTES
     ) -> None:
-        self._name, self.transposed, self._limit = file, transposed, memory_bytes
+        self.transposed, self._limit = transposed, memory_bytes
         self._parts: list[_Part] = []
-        self._file: BinaryIO | None = None
-        self._bytes = self._written = self._unloaded = 0
+        self._scratch = Scratch(file)
+        self._bytes = self._unloaded = 0
         self.rows = 0
 
     def add(self, values: npt.NDArray[Any]) -> None:
-        """The next rows. Raises BadInput `no_temporary_space` where the disk is full."""
+        """The next rows. Raises Unavailable `no_temporary_space` where the disk is full."""
         if not len(values):
             return
         lying = values.T if self.transposed else values
@@ -82,30 +71,9 @@ class Spool:
             self._unload()
 
     def _unload(self) -> None:
-        try:
-            if self._file is None:
-                self._file = cast(BinaryIO, tempfile.TemporaryFile(buffering=0))  # noqa: SIM115
-                weakref.finalize(self, self._file.close)
-            for part in self._parts[self._unloaded :]:
-                part.offset = self._written
-                self._write(self._file, np.ascontiguousarray(part.values))
-                part.values = None
-            self._unloaded = len(self._parts)
-        except OSError as error:
-            raise BadInput(
-                "no_temporary_space",
-                f"only {self._written} bytes of values could be put aside ({error.strerror}), "
-                "expected room for all",
-                file=self._name,
-                hint=f"make room in {tempfile.gettempdir()}, or let TMPDIR name a larger folder",
-            ) from error
-
-    def _write(self, file: BinaryIO, values: npt.NDArray[Any]) -> None:
-        left = values.data.cast("B") if values.size else memoryview(b"")
-        while left:
-            count = file.write(left)
-            self._written += count
-            left = left[count:]
+        for part in self._parts[self._unloaded :]:
+            part.values = self._scratch.put(cast(npt.NDArray[Any], part.values))
+        self._unloaded = len(self._parts)
 
     @property
     def dtype(self) -> str:
@@ -125,7 +93,7 @@ class Spool:
             stop = min(start + features, count)
             touched = slice(bisect_right(firsts, start) - 1, bisect_left(firsts, stop))
             pieces = [
-                part.read(self._file, max(start - part.first, 0), stop - part.first)
+                part.read(max(start - part.first, 0), stop - part.first)
                 for part in self._parts[touched]
             ]
             yield pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
@@ -142,7 +110,7 @@ class Spool:
             strip = np.empty((stop - start, self.rows), self.dtype)
             for part in self._parts:
                 columns = slice(part.first, part.first + part.shape[1])
-                strip[:, columns] = part.read(self._file, start, stop)
+                strip[:, columns] = part.read(start, stop)
             for first in range(0, stop - start, features):
                 yield strip[first : first + features]
 

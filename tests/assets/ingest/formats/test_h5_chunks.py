@@ -67,6 +67,8 @@ def test_chunks_that_were_never_written(path):
         stored = file.create_dataset(
             "x", (COUNT,), "f8", chunks=(1000,), compression="gzip", fillvalue=7
         )
+        assert unpacked(stored.id, stored.id.get_create_plist()) is None
+        assert read_array(stored).sum() == COUNT * 7
         stored[:1000] = 1
         assert unpacked(stored.id, stored.id.get_create_plist()) is None
         assert read_array(stored).sum() == 1000 + (COUNT - 1000) * 7

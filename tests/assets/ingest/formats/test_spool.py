@@ -81,11 +81,11 @@ def test_a_full_disk_is_told(tmp_path: Path) -> None:
     program = (
         "import resource, numpy as np\n"
         "from polly_assets.ingest.formats.spool import Spool\n"
-        "from polly_resources.errors import BadInput\n"
+        "from polly_resources.errors import Unavailable\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))\n"
         "try:\n"
         "    Spool('x.gct', memory_bytes=0).add(np.ones((100, 10)))\n"
-        "except BadInput as error:\n"
+        "except Unavailable as error:\n"
         "    print(error.code, error.file, bool(error.hint))\n"
     )
     done = subprocess.run(
