@@ -1,16 +1,17 @@
-"""CSV, TSV and semicolon matrices: ids in the first column, names in the first row.
+"""CSV, TSV and semicolon matrices, and tables of samples: names in the first row.
 
 Owns what a separated file shows of its columns before its numbers are read: which are text,
 which has the ids, whether commas are decimal. Keep out: the shape of the file (`separated`), what
-columns mean (`roles`), and the numbers themselves (`table`).
+columns mean (`roles`, `sample_table`), and the numbers themselves (`table`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
+import polars as pl
 
 from polly_assets.ingest.formats.base import (
     Block,
@@ -20,9 +21,17 @@ from polly_assets.ingest.formats.base import (
     Reader,
     Source,
 )
-from polly_assets.ingest.formats.lines import Blocks
+from polly_assets.ingest.formats.lines import Blocks, Stretch
 from polly_assets.ingest.formats.orientation import has_decimal_commas, is_text_column, is_whole
 from polly_assets.ingest.formats.roles import Columns, plan, split
+from polly_assets.ingest.formats.sample_table import (
+    NO_FEATURES,
+    Look,
+    as_samples,
+    chosen,
+    id_columns,
+    typed,
+)
 from polly_assets.ingest.formats.separated import (
     Separated,
     begin_separated,
@@ -30,7 +39,7 @@ from polly_assets.ingest.formats.separated import (
     present_cells,
     with_points,
 )
-from polly_assets.ingest.formats.sidecars import describe, read_sidecars
+from polly_assets.ingest.formats.sidecars import Described, describe, read_sidecars
 from polly_assets.ingest.formats.table import Layout, in_records, is_missing, read_blocks
 from polly_assets.ingest.formats.unsupported import is_other
 from polly_resources.errors import BadInput
@@ -41,6 +50,7 @@ _PERHAPS_SWAPPED = (
     "no_header",
     "no_numeric_columns",
     "no_sample_columns",
+    "no_sample_ids",
     "not_a_number",
     "sidecar_matches_nothing",
 )
@@ -59,6 +69,7 @@ _NOT_DELIMITED = (
 class DelimitedReader(Reader):
     """Reads a separated matrix, plain or gzipped, with JSON, CSV, TSV and `.cls` sidecars.
 
+    A table of samples alone (`sample_table`) becomes a dataset without features and matrix.
     Columns that are not numbers, or that `ANNOTATIONS` names, describe features (or, with
     samples as rows, the first kind describes samples). Where a sidecar names samples,
     number columns before the first of them describe features too. Values are int64 where
@@ -82,10 +93,16 @@ class DelimitedReader(Reader):
         Where the file turns out to be the description of the CSV or TSV beside it, that one
         is read as the matrix, with Notice `sidecar_swapped`.
         """
+        found: ParsedDataset | BadInput
         try:
-            yield _read(source, self.name)
+            found = _read(source, self.name)
         except BadInput as error:
-            yield _read_swapped(source, self.name, error)
+            found = error
+        if isinstance(found, BadInput) or not found.matrices:
+            found = _read_swapped(source, self.name, found)
+        if isinstance(found, BadInput):
+            raise found
+        yield found
 
 
 class CsvReader(DelimitedReader):
@@ -102,16 +119,21 @@ class TsvReader(DelimitedReader):
     suffixes = (".tab", ".tsv", ".txt")
 
 
-def _read_swapped(source: Source, format_name: str, error: BadInput) -> ParsedDataset:
-    """The dataset with file and table sidecar exchanged; `error` where that fails too."""
+def _read_swapped(
+    source: Source, format_name: str, found: ParsedDataset | BadInput
+) -> ParsedDataset | BadInput:
+    """The dataset with file and table sidecar exchanged; `found` where that is no matrix either."""
     keys = [key for key in ("csv", "tsv") if key in source.sidecars]
-    if error.code not in _PERHAPS_SWAPPED or len(keys) != 1:
-        raise error
+    perhaps = not isinstance(found, BadInput) or found.code in _PERHAPS_SWAPPED
+    if not perhaps or len(keys) != 1:
+        return found
     sidecars = {**source.sidecars, keys[0]: source.path}
     try:
         dataset = _read(Source(source.sidecars[keys[0]], source.name, sidecars), format_name)
     except BadInput:
-        raise error from None
+        return found
+    if not dataset.matrices:
+        return found
     message = f"the {keys[0]} file beside it is the matrix, and {source.name} describes it"
     notice = Notice("sidecar_swapped", message)
     return replace(dataset, notices=(notice, *dataset.notices))
@@ -121,11 +143,18 @@ def _read(source: Source, format_name: str) -> ParsedDataset:
     sidecars = read_sidecars(source)
     begun, blocks, body = begin_separated(source.path, source.name)
     file = _without_empty_end(begun)
-    text = _text_columns(file)
+    cells = _first_cells(file)
+    text = _text_columns(file, cells)
     if commas := _decimal_commas(file, text):
         file = with_points(file, commas, source.name)
         body = pointed(in_records(body), file.separator, commas, source.name)
     ids, notices = _ids_column(file, text)
+    look = Look(file.header, tuple(not is_text for is_text in text), ids, cells.__getitem__)
+    if named := id_columns(look, sidecars):
+        samples, more = _read_samples(file, body, named, source.name)
+        described = describe(source, samples, NO_FEATURES, sidecars)
+        told = (*blocks.notices, *file.notices, *more)
+        return _dataset(described, format_name, file, (), told)
     table = _columns(file, source, text, ids)
     planned = plan(table, sidecars, source.name)
     layout = _layout(file, planned.values)
@@ -133,18 +162,41 @@ def _read(source: Source, format_name: str) -> ParsedDataset:
     rows = rows.select(f"c{i}" for i in planned.others())
     samples, features, more = split(table, planned, rows, _places(file, ids), source.name)
     described = describe(source, samples, features, sidecars)
-    comments = {"comments": list(file.comments)} if file.comments else {}
     told = (*blocks.notices, *file.notices, *notices, *planned.notices, *more)
     told += _rounded(matrix) if layout.integers else ()
+    return _dataset(described, format_name, file, (matrix,), told)
+
+
+def _read_samples(
+    file: Separated, body: Iterable[Stretch], named: Sequence[int], name: str
+) -> tuple[pl.DataFrame, tuple[Notice, ...]]:
+    """A table of samples; `named` are the columns that may name them."""
+    nothing = (False,) * len(file.header)
+    rows, _ = read_blocks(body, _layout(file, nothing), name)
+    text = rows.get_columns()
+    columns = list(zip(file.header, text, strict=True))
+    at = chosen(columns, named, lambda row, column: _place(file, row, column), name)
+    columns = list(zip(file.header, map(typed, text), strict=True))
+    return as_samples(columns, at, text[at], name)
+
+
+def _dataset(
+    described: Described,
+    format_name: str,
+    file: Separated,
+    matrices: tuple[Matrix, ...],
+    notices: tuple[Notice, ...],
+) -> ParsedDataset:
+    comments = {"comments": list(file.comments)} if file.comments else {}
     return ParsedDataset(
         dataset_id=described.dataset_id,
         format=format_name,
         metadata=comments | dict(described.metadata),
         samples=described.samples,
         features=described.features,
-        matrices=(matrix,),
+        matrices=matrices,
         data_type=described.data_type,
-        notices=(*told, *described.notices),
+        notices=(*notices, *described.notices),
     )
 
 
@@ -165,8 +217,12 @@ def _places(file: Separated, ids: int) -> tuple[Callable[[int], str], Callable[[
     """Where a column's name is, and a row's id."""
     return (
         lambda column: f"line {file.first_line - 1}, column {column + 1}",
-        lambda row: f"line {file.first_line + row}, column {ids + 1}",
+        lambda row: _place(file, row, ids),
     )
+
+
+def _place(file: Separated, row: int, column: int) -> str:
+    return f"line {file.first_line + row}, column {column + 1}"
 
 
 def _layout(file: Separated, values: tuple[bool, ...]) -> Layout:
@@ -235,13 +291,18 @@ def _without_empty_end(file: Separated) -> Separated:
     return replace(file, header=header)
 
 
-def _text_columns(file: Separated) -> list[bool]:
-    """Whether each column is text; the first, where ids are sought, always is."""
+def _first_cells(file: Separated) -> list[list[str]]:
+    """The first cells of each column; where these are missing, some of those that are not."""
     columns = [_cells(file, i) for i in range(len(file.header))]
     unknown = [i for i, cells in enumerate(columns) if i and all(map(is_missing, cells))]
     if unknown:
         for i, cells in zip(unknown, present_cells(file, unknown), strict=True):
             columns[i] = cells
+    return columns
+
+
+def _text_columns(file: Separated, columns: Sequence[Sequence[str]]) -> list[bool]:
+    """Whether each column is text; the first, where ids are sought, always is."""
     return [
         i == 0 or is_text_column(cells) or not (cells or file.header[i].strip())
         for i, cells in enumerate(columns)

@@ -121,7 +121,7 @@ def _supplemented(
     series = header.series.get("geo_accession", [""])[0]
     fitting: list[tuple[ParsedDataset, Match, str]] = []
     for file, found in read_supplements(source):
-        if isinstance(found, FailedDataset):
+        if isinstance(found, FailedDataset) or not found.matrices:  # a table of samples
             yield found
             continue
         columns = found.samples["sample_id"].to_list()

@@ -40,7 +40,8 @@ _MATRIX_ORDER = ("mtx", "h5", "hdf5", "gct", "gctx", "loom", "maf", "vcf", "parq
 class SourceGroup:
     """A main file and its sidecars by key: `json`, `csv`, `tsv`, `cls`, `features.csv`, ...
 
-    Those of a MatrixMarket matrix may also be its `barcodes` and `features`.
+    Further tables of one kind have numbers: `csv.2`. Those of a MatrixMarket matrix may also be
+    its `barcodes` and `features`.
     """
 
     main: str
@@ -53,7 +54,9 @@ def group_sources(names: Sequence[str]) -> list[SourceGroup]:
     Files belong together when folder and base name agree (without case and `.gz`). JSON
     describes every main file of its base; `.cls` and a CSV or TSV named `x_metadata`,
     `x.samples`, `x_features` and the like (`description_names`) describe the matrices `x`, and
-    `x_annot`, `x_annotation` or `x_clinical` the variants `x` (MAF, VCF). Tables called
+    `x_annot`, `x_annotation` or `x_clinical` the variants `x` (MAF, VCF). A `.cls` without a matrix
+    of its base describes the only one of its folder whose base begins with it and one of `._-`
+    and has no other labels: `P53.cls` is of `P53_collapsed.gct`. Tables called
     `metadata`, `samples`, ... alone describe the matrices of their folder that are called
     `counts`, `expression`, ... alone. Of unmarked matrices of one base, GCT, GCTX and Parquet
     come before TXT, TSV and CSV, and a CSV or TSV behind another is its sidecar. What describes
@@ -78,6 +81,7 @@ def group_sources(names: Sequence[str]) -> list[SourceGroup]:
             for name in files:
                 by_base[place[0], base_name(name).lower()].append(name)
             del marked[place]
+    _give_classes(by_base)
     groups = [SourceGroup(main, beside) for main, beside in triples.incomplete.items()]
     for place, files in by_base.items():
         for group in _pair(files, marked.get(place, [])):
@@ -150,6 +154,24 @@ def _placed(
     return by_base, marked
 
 
+def _give_classes(by_base: dict[Place, list[str]]) -> None:
+    """Put class labels that have no matrix of their base to the one that their base begins."""
+    labels = {p: f for p, f in by_base.items() if any(_ending(name) == "cls" for name in f)}
+    taken = {place for place, files in labels.items() if any(map(_is_matrix, files))}
+    wanted: dict[Place, list[Place]] = defaultdict(list)
+    for folder, base in labels.keys() - taken:
+        starts = tuple(f"{base}{mark}" for mark in "._-")
+        found = [p for p, files in by_base.items() if p[0] == folder and p[1].startswith(starts)]
+        found = [p for p in found if any(map(_is_matrix, by_base[p]))]
+        if len(found) == 1 and found[0] not in taken:
+            wanted[found[0]].append((folder, base))
+    for place, owners in wanted.items():
+        if len(owners) == 1:
+            moved = [name for name in by_base[owners[0]] if _ending(name) == "cls"]
+            by_base[place] += moved
+            by_base[owners[0]] = [name for name in by_base[owners[0]] if name not in moved]
+
+
 def _plain_matrices(names: Sequence[str]) -> dict[str, list[Place]]:
     """By folder the places of its matrices that are called `counts`, `expression`, ..."""
     found: dict[str, list[Place]] = defaultdict(list)
@@ -200,8 +222,9 @@ def _pair(files: Sequence[str], marked: Sequence[str]) -> list[SourceGroup]:
     mains = [name for name in files if _ending(name) not in _SIDECAR_ONLY and name not in matrices]
     alone = []
     for name in marked:
-        if described.setdefault(sidecar_key(plain(name.rpartition("/")[2])), name) != name:
-            alone.append(name)
+        key = sidecar_key(plain(name.rpartition("/")[2]))
+        many = sum(other == key or other.startswith(f"{key}.") for other in described)
+        described[f"{key}.{many + 1}" if many else key] = name
     for position, name in enumerate(matrices):
         key = _ending(name)
         beside = position > 0 and key in ("csv", "tsv") and key != _ending(matrices[0])
@@ -215,7 +238,7 @@ def _pair(files: Sequence[str], marked: Sequence[str]) -> list[SourceGroup]:
             useful = mains if key == "json" else matrices
             if not useful or owner.setdefault(key, name) != name:
                 alone.append(name)
-    of_samples = {key: name for key, name in described.items() if "." not in key}
+    of_samples = {k: name for k, name in described.items() if not k.startswith("features.")}
     groups = []
     for main in mains:
         tables = of_samples if _ending(main) in _VARIANTS else described

@@ -187,10 +187,11 @@ class Blocks:
         return block, census(block)
 
     def _whole_lines(self) -> Iterator[bytes]:
-        rest = b""
+        rest, none = b"", True
         for piece in self._gathered():
             end = _line_end(piece)
             if end:
+                none = False
                 yield b"".join((rest, memoryview(piece)[:end])) if rest or piece[end:] else piece
                 rest = piece[end:]
             else:
@@ -204,7 +205,7 @@ class Blocks:
                     place=f"line {self._line}",
                     hint="check that the file is what its name says",
                 )
-        if rest:
+        if rest or none:
             yield rest + b"\n"
 
     def _gathered(self) -> Iterator[bytes]:

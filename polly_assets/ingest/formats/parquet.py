@@ -1,7 +1,8 @@
-"""Reads Parquet files (`.parquet`, `.pq`): a matrix of either orientation with its ids.
+"""Reads Parquet files (`.parquet`, `.pq`): a matrix with its ids, or a table of samples alone.
 
 Owns which column has the ids (pandas' index, else the first of text) and what is told of a file
-that cannot be read. Keep out: what columns mean (`roles`) and the values (`parquet_values`).
+that cannot be read. Keep out: what columns mean (`roles`, `sample_table`) and the values
+(`parquet_values`).
 
 Format: https://parquet.apache.org/docs/file-format/; pandas' metadata:
 https://pandas.pydata.org/docs/development/developer.html
@@ -10,7 +11,7 @@ https://pandas.pydata.org/docs/development/developer.html
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import polars as pl
@@ -22,7 +23,14 @@ from polly_assets.ingest.formats.orientation import is_annotation
 from polly_assets.ingest.formats.parquet_own import own_tables
 from polly_assets.ingest.formats.parquet_values import Values, guarded, is_number, opened, text
 from polly_assets.ingest.formats.roles import Columns, plan, split
-from polly_assets.ingest.formats.sidecars import ID_NAMES, describe, read_sidecars
+from polly_assets.ingest.formats.sample_table import (
+    NO_FEATURES,
+    Look,
+    as_samples,
+    chosen,
+    id_columns,
+)
+from polly_assets.ingest.formats.sidecars import ID_NAMES, Sidecar, describe, read_sidecars
 from polly_resources.errors import BadInput
 
 _OTHERS_METADATA = ("ARROW:schema", "pandas", "r")
@@ -32,7 +40,7 @@ _LISTED = 10
 
 
 class ParquetReader(Reader):
-    """Reads a matrix as columns, plain or gzipped, with the sidecars of CSV.
+    """Reads a matrix as columns, or a table of samples, plain or gzipped, with the sidecars of CSV.
 
     Columns of text, and those that `orientation.ANNOTATIONS` names, describe the rows. Values are
     of the one type that holds those of all columns; integers with gaps are float64.
@@ -48,8 +56,9 @@ class ParquetReader(Reader):
     def read(self, source: Source) -> Iterator[ParsedDataset | FailedDataset]:
         """The file's one dataset.
 
-        Raises BadInput `corrupt_parquet`, `unsupported_parquet`, `nested_column`,
-        `duplicate_columns`, `no_ids`, `no_rows`, `bad_values`, or what `roles.plan` refuses.
+        Raises BadInput `corrupt_parquet`, `unsupported_parquet`, `nested_column`, `no_ids`,
+        `duplicate_columns`, `no_sample_ids`, `no_rows`, `bad_values`, or what `roles.plan`
+        refuses.
         """
         with guarded(source.name):
             dataset = _read(opened(source), source)
@@ -61,7 +70,11 @@ def _read(file: pq.ParquetFile, source: Source) -> ParsedDataset:
     _check_schema(schema, file.metadata.num_rows, source.name)
     sidecars = read_sidecars(source)
     at = _ids_column(schema, source.name)
-    ids = text(file, at, source).cast(pl.String)
+    columns = _Loaded(file, source)
+    look = Look(tuple(schema.names), columns.numbers, at, columns.cells)
+    if named := id_columns(look, sidecars):
+        return _of_samples(file, columns, named, sidecars)
+    ids = columns[at].cast(pl.String)
     table = Columns(
         names=tuple(schema.names),
         numbers=tuple(is_number(field.type) for field in schema),
@@ -72,7 +85,7 @@ def _read(file: pq.ParquetFile, source: Source) -> ParsedDataset:
     )
     planned = plan(table, sidecars, source.name)
     rows = pl.DataFrame(
-        [ids.alias("c"), *(text(file, i, source).alias(f"c{i}") for i in planned.others()[1:])]
+        [ids.alias("c"), *(columns[i].alias(f"c{i}") for i in planned.others()[1:])]
     )
     places = (lambda i: f"column {schema.names[i]!r}", lambda row: f"row {row + 1}")
     samples, features, more = split(table, planned, rows, places, source.name)
@@ -89,6 +102,55 @@ def _read(file: pq.ParquetFile, source: Source) -> ParsedDataset:
         data_type=described.data_type,
         notices=(*planned.notices, *more, *values.notices, *described.notices),
     )
+
+
+class _Loaded(dict[int, pl.Series]):
+    """The columns that were asked for so far, in their own types."""
+
+    def __init__(self, file: pq.ParquetFile, source: Source) -> None:
+        super().__init__()
+        self.source = source
+        self._file = file
+        kinds = file.schema_arrow.types
+        self.numbers = tuple(is_number(kind) and not pa.types.is_null(kind) for kind in kinds)
+
+    def __missing__(self, place: int) -> pl.Series:
+        self[place] = text(self._file, place, self.source)
+        return self[place]
+
+    def cells(self, place: int) -> list[str]:
+        """The first cells of a column as text; of numbers one, which stands for all."""
+        if self.numbers[place]:
+            return ["0"]
+        return ["" if cell is None else str(cell) for cell in self[place].head(100).to_list()]
+
+
+def _of_samples(
+    file: pq.ParquetFile, columns: _Loaded, named: Sequence[int], sidecars: Sequence[Sidecar]
+) -> ParsedDataset:
+    """A table of samples, the columns in their own types (decimals as float64)."""
+    names, source = file.schema_arrow.names, columns.source
+    table = [(name, _plain(columns[i])) for i, name in enumerate(names)]
+    at = chosen(table, named, lambda row, i: f"row {row + 1}, column {names[i]!r}", source.name)
+    samples, notices = as_samples(table, at, columns[at], source.name)
+    metadata, samples, features = own_tables(_metadata(file.schema_arrow), samples, NO_FEATURES)
+    described = describe(source, samples, features, sidecars)
+    return ParsedDataset(
+        dataset_id=described.dataset_id,
+        format=ParquetReader.name,
+        metadata=metadata | dict(described.metadata),
+        samples=described.samples,
+        features=described.features,
+        matrices=(),
+        data_type=described.data_type,
+        notices=(*notices, *described.notices),
+    )
+
+
+def _plain(column: pl.Series) -> pl.Series:
+    if isinstance(column.dtype, pl.Null):
+        return column.cast(pl.String)
+    return column.cast(pl.Float64) if isinstance(column.dtype, pl.Decimal) else column
 
 
 def _check_schema(schema: pa.Schema, rows: int, file: str) -> None:

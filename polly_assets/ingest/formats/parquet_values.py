@@ -57,7 +57,7 @@ def guarded(file: str) -> Iterator[None]:
     except (pa.ArrowException, OSError, MemoryError) as error:
         raise BadInput(
             "corrupt_parquet",
-            f"Parquet cannot be read: {_first_line(error)}",
+            f"expected a Parquet file (PAR1 at both ends), found: {_first_line(error)}",
             file=file,
             hint="the file is damaged or cut short: transfer it again",
         ) from error

@@ -89,7 +89,8 @@ def reader_for(name: str, head: bytes) -> Reader:
             "sidecar_without_data",
             "the file describes a matrix, and there is no matrix of the same name beside it",
             file=name,
-            hint="put both in one folder, such as GSE1.gct and GSE1.json",
+            hint="put both in one folder, such as GSE1.gct and GSE1.json; a table of samples that "
+            "is to be a dataset needs another name, such as GSE1.csv",
         )
     fitting = [row for row in READERS if lower.endswith(row.suffixes)]
     for row in (*fitting, *(row for row in READERS if row not in fitting)):

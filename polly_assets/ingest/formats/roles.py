@@ -24,6 +24,7 @@ from polly_assets.ingest.formats.orientation import (
     looks_like_samples_as_rows,
     shape_of,
 )
+from polly_assets.ingest.formats.sample_names import names_features
 from polly_assets.ingest.formats.sidecars import Sidecar
 from polly_assets.ingest.formats.table import unique_names
 from polly_resources.errors import BadInput
@@ -127,7 +128,7 @@ def _no_matrix(table: Columns, numbers: int, file: str) -> BadInput:
     if len(table.names) == 1:
         return BadInput(
             "no_numeric_columns",
-            f"found one cell in the first row ({table.names[0][:60]!r}), expected names of columns",
+            f"found one column ({table.names[0][:60]!r}), expected ids and columns of values",
             file=file,
             place=table.place,
             hint="remove lines above the names of the columns, or begin them with #; columns are "
@@ -136,11 +137,12 @@ def _no_matrix(table: Columns, numbers: int, file: str) -> BadInput:
     return BadInput(
         "no_numeric_columns",
         f"{numbers} of the {len(table.names) - 1} columns after the first hold numbers: this is "
-        "a table of text, expected a matrix",
+        "a table of text, expected a matrix, or a table of samples",
         file=file,
         place=table.place,
-        hint="a sidecar is named after its matrix, as counts.csv and counts_metadata.csv; "
-        "numbers need decimal points, and TRUE and FALSE are written 1 and 0",
+        hint="numbers need decimal points, and TRUE and FALSE are written 1 and 0; a table of "
+        "samples has their ids in a column sample_id, and is named after its matrix where that is "
+        "beside it, as counts.csv and counts_metadata.csv",
     )
 
 
@@ -157,13 +159,16 @@ def _no_samples(table: Columns, file: str) -> BadInput:
 
 
 def _check_long(table: Columns, values: Sequence[bool], file: str) -> None:
-    """Raises BadInput `long_table` for one value per row beside a column of samples."""
+    """Raises BadInput `long_table` for one value per row beside a column of samples.
+
+    It is long where rows repeat an id, or another column tells features.
+    """
     samples = [is_sample_column(name) for name in table.names]
     single = sum(value and not of for value, of in zip(values, samples, strict=True)) == 1
     if not single or not any(samples) or len(values) < 3:
         return
     ids = list(table.row_ids())
-    if len(set(ids)) == len(ids):
+    if len(set(ids)) == len(ids) and not any(map(names_features, table.names)):
         return
     raise BadInput(
         "long_table",

@@ -8,8 +8,9 @@ Keep out: the matrix itself, and which file is whose sidecar (`grouping`).
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from polly_resources.records import Notice
 ID_NAMES = {"samples": ("sample_id", "sample", "name", "id"), "features": ("feature_id", "id")}
 _ROW_ID_COLUMNS = ("sample_id", "sample", "tumor_sample_barcode")
 _LISTED = 50
+_NUMBERED = re.compile(r"\.\d+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,8 @@ class Sidecar:
     """What one sidecar says.
 
     `samples` and `features` have the ids as first column (`sample_id`, `feature_id`).
-    `classes` are class labels in sample order (from `.cls`, which names no samples).
+    `classes` are class labels in sample order (from `.cls`, which names no samples). One that is
+    `further` is not the first of its kind, and may describe others than those of the matrix.
     """
 
     file: str
@@ -46,6 +49,7 @@ class Sidecar:
     features: pl.DataFrame | None = None
     classes: tuple[str, ...] = ()
     notices: tuple[Notice, ...] = ()
+    further: bool = False
 
     def sample_ids(self) -> list[str]:
         """The samples it describes by name."""
@@ -69,8 +73,12 @@ def read_sidecars(source: Source) -> tuple[Sidecar, ...]:
 
     Raises BadInput where one cannot be read.
     """
-    kinds = [kind for kind in _KINDS if kind in source.sidecars]
-    return tuple(_KINDS[kind](source.sidecars[kind]) for kind in kinds)
+    return tuple(
+        replace(read(source.sidecars[key]), further=key != kind)
+        for kind, read in _KINDS.items()
+        for key in sorted(source.sidecars)
+        if _NUMBERED.sub("", key) == kind
+    )
 
 
 def describe(
@@ -91,10 +99,10 @@ def describe(
         dataset_id = dataset_id or sidecar.dataset_id
         data_type = data_type or sidecar.data_type
         if sidecar.samples is not None:
-            samples, found = _join(samples, sidecar.samples, "sample", sidecar.file)
+            samples, found = _join(samples, sidecar.samples, "sample", sidecar)
             notices += found
         if sidecar.features is not None:
-            features, found = _join(features, sidecar.features, "feature", sidecar.file)
+            features, found = _join(features, sidecar.features, "feature", sidecar)
             notices += found
         if sidecar.classes:
             samples = _with_classes(samples, sidecar)
@@ -103,14 +111,17 @@ def describe(
 
 
 def _join(
-    own: pl.DataFrame, other: pl.DataFrame, kind: str, file: str
+    own: pl.DataFrame, other: pl.DataFrame, kind: str, sidecar: Sidecar
 ) -> tuple[pl.DataFrame, list[Notice]]:
-    key = f"{kind}_id"
+    key, file = f"{kind}_id", sidecar.file
     other, notices = _rekeyed(own[key], other, kind, file)
     mine, theirs = own[key], other[key]
     without = mine.filter(~mine.is_in(theirs.implode()))
     surplus = theirs.filter(~theirs.is_in(mine.implode()))
     if len(surplus) == len(theirs) and len(theirs) and len(mine):
+        if sidecar.further:
+            text = f"none of the {kind} ids of {file} is in the matrix, so it says nothing of it"
+            return own, [*notices, Notice(f"metadata_without_{kind}s", text)]
         raise BadInput(
             "sidecar_matches_nothing",
             f"none of its {len(theirs)} {kind} ids ({_some(theirs, 3)}) is one of the matrix's "
@@ -284,7 +295,7 @@ def _json_object(text: str, file: str) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         raise BadInput(
             "bad_json",
-            f"not JSON: {error.msg}",
+            f"found no JSON here ({error.msg}), expected one JSON object",
             file=file,
             place=f"line {error.lineno}, column {error.colno}",
             hint="check the file with `python -m json.tool`",

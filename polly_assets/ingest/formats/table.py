@@ -193,25 +193,34 @@ def records(text: str, layout: Layout, file: str) -> Iterator[tuple[int, list[st
     width = len(layout.columns)
     if not layout.csv_quotes:
         for line, row in enumerate(text.split("\n"), layout.first_line):
-            cells = row.split(layout.separator)
-            if any(cell.strip() for cell in cells):
-                yield line, fit(cells, width, line, file)
+            found = row.split(layout.separator)
+            if any(cell.strip() for cell in found):
+                yield line, fit(found, width, line, file)
         return
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=layout.separator)
-    line = layout.first_line
+    line = begin = layout.first_line
+    cells: list[str] = []
     try:
         for cells in reader:
             if any(cell.strip() for cell in cells):
                 yield line, fit(cells, width, line, file)
-            line = layout.first_line + reader.line_num
+            begin, line = line, layout.first_line + reader.line_num
     except csv.Error as error:
-        raise BadInput(
-            "bad_quotes",
-            f"the quoted text that begins here does not end ({error})",
-            file=file,
-            place=f"line {line}",
-            hint='a quote inside a quoted cell is written twice ("")',
-        ) from error
+        raise _open_quote(str(error), line, file) from error
+    if cells and cells[-1].endswith("\n") and not any(layout.numbers):  # these are told by value
+        last = text.split("\n")[begin - layout.first_line :]
+        if sum(part.count('"') for part in last) % 2:
+            raise _open_quote("the file ends", begin, file)
+
+
+def _open_quote(what: str, line: int, file: str) -> BadInput:
+    return BadInput(
+        "bad_quotes",
+        f"the quoted text that begins here does not end ({what})",
+        file=file,
+        place=f"line {line}",
+        hint='a quote inside a quoted cell is written twice ("")',
+    )
 
 
 def fit(cells: list[str], width: int, line: int, file: str) -> list[str]:

@@ -18,6 +18,7 @@ from polly_assets.publish.exports.tables import (
     dense_blocks,
     exact_floats,
     main_matrix,
+    only_samples,
     only_variants,
     plain,
 )
@@ -30,7 +31,8 @@ _NUMBER = r"^[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?)?$"
 class CsvExport(Export):
     """`NAME.csv`, `NAME.samples.csv` and `NAME.features.csv`, UTF-8, comma, header row.
 
-    Of a dataset of variants the first is the table of these, with the columns of `variants`.
+    Of a dataset of variants the first is the table of these, with the columns of `variants`. Of one
+    without matrices it is the table of samples, and features have a file where there are any.
     The matrix has `feature_id` first and one column per sample; numbers are written so
     that they read back equal as float64, missing ones as `NaN`. In the tables a missing
     value is an empty cell, empty text is `""`, and lists are joined with `|`. Text that
@@ -43,6 +45,9 @@ class CsvExport(Export):
 
     def write(self, content: DatasetContent, out: Path) -> None:
         """Write `out` and its two tables beside it."""
+        if only_samples(content):
+            _write_samples(content, out)
+            return
         tables = [out.with_name(f"{out.stem}.{kind}.csv") for kind in ("samples", "features")]
         if (variants := only_variants(content)) is not None:
             with replacing(*tables, out) as (samples, features, main):
@@ -62,6 +67,15 @@ class CsvExport(Export):
                     values = exact_floats(block, header[1:])
                     rows = pl.concat([ids.slice(start, len(block)), values], how="horizontal")
                     rows.write_csv(file, include_header=start == 0)
+
+
+def _write_samples(content: DatasetContent, out: Path) -> None:
+    tables = {out: content.samples}
+    if content.features.height:
+        tables[out.with_name(f"{out.stem}.features.csv")] = content.features
+    with replacing(*tables) as parts:
+        for part, frame in zip(parts, tables.values(), strict=True):
+            _guarded(frame).write_csv(part)
 
 
 def _guarded(frame: pl.DataFrame) -> pl.DataFrame:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -19,7 +20,9 @@ from polly_assets.publish.exports.tables import (
     dense_blocks,
     json_text,
     main_matrix,
+    only_samples,
     only_variants,
+    plain,
 )
 
 
@@ -30,7 +33,8 @@ class ParquetExport(Export):
     metadata, curated fields), `polly.samples` and `polly.features` (one object per row, in
     order), `polly.columns` (column name to sample id). A column is named as its sample;
     a sample called `feature_id` has column `feature_id.1`, one without a name `unnamed`.
-    Missing values are NaN. Of a dataset of variants the columns are those of `variants`.
+    Missing values are NaN. Of a dataset of variants the columns are those of `variants`, of one
+    without matrices those of its samples.
     """
 
     name: ClassVar[str] = "parquet"
@@ -42,6 +46,9 @@ class ParquetExport(Export):
             table = variants.to_arrow().replace_schema_metadata(_metadata(content, {}))
             with replacing(out) as (part,):
                 pq.write_table(table, part, compression="zstd")
+            return
+        if only_samples(content):
+            _write_samples(content, out)
             return
         matrix = main_matrix(content)
         columns = column_names(content.samples["sample_id"].to_list(), "feature_id")
@@ -59,6 +66,14 @@ class ParquetExport(Export):
                     writer = pq.ParquetWriter(file, schema, compression="zstd")
                 writer.write_table(table.replace_schema_metadata(schema.metadata))
             writer.close()
+
+
+def _write_samples(content: DatasetContent, out: Path) -> None:
+    frame = plain(content.samples)
+    frame = pl.DataFrame(dict(zip(column_names(frame.columns), frame.get_columns(), strict=True)))
+    table = frame.to_arrow().replace_schema_metadata(_metadata(content, {}))
+    with replacing(out) as (part,):
+        pq.write_table(table, part, compression="zstd")
 
 
 def _metadata(content: DatasetContent, columns: dict[str, str]) -> dict[str, str]:

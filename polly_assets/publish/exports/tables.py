@@ -41,8 +41,8 @@ def main_matrix(content: DatasetContent) -> npt.NDArray[Any] | SparseColumns:
         raise NotFound(
             "no_matrix",
             f"{content.dataset_id} has no matrix X (matrices: {held})",
-            hint="export it as csv or parquet, which take variants"
-            if content.variants is not None
+            hint="export it as csv or parquet, which take variants, and samples alone"
+            if content.variants is not None or only_samples(content)
             else "export it as h5ad, which needs none",
         )
     features, samples = matrix.shape
@@ -59,6 +59,11 @@ def main_matrix(content: DatasetContent) -> npt.NDArray[Any] | SparseColumns:
 def only_variants(content: DatasetContent) -> pl.DataFrame | None:
     """The variants of a dataset that has no matrix X; None for others."""
     return None if "X" in content.matrices else content.variants
+
+
+def only_samples(content: DatasetContent) -> bool:
+    """Whether a dataset has neither matrices nor variants."""
+    return not content.matrices and content.variants is None
 
 
 def dense_blocks(

@@ -49,7 +49,37 @@ CASES: Mapping[str, tuple[Files, set[str]]] = {
     }),
     "two tables of samples": (
         {"a.csv": CSV, "a_samples.csv": TABLE, "a_metadata.csv": TABLE},
-        {"a < a_metadata.csv", "! a_samples.csv no_numeric_columns"},
+        {"a < a_metadata.csv a_samples.csv"},
+    ),
+    "three tables of samples": (
+        {"a.csv": CSV, "a_samples.csv": TABLE, "a_metadata.csv": TABLE, "a_pheno.csv": TABLE},
+        {"a < a_metadata.csv a_pheno.csv a_samples.csv"},
+    ),
+    "samples without a matrix": ({"t_samples.csv": TABLE, "u.csv": TABLE}, {"t_samples", "u"}),
+    "classes of a longer name": (
+        {"P53.cls": CLS, "P53_collapsed.gct": G, "b.gct": G},
+        {"P53_collapsed < P53.cls", "b"},
+    ),
+    "classes of a name with a hyphen": ({"a.b.cls": CLS, "A.B-c.csv": CSV}, {"A.B-c < a.b.cls"}),
+    "classes of two longer names": (
+        {"P53.cls": CLS, "P53_a.gct": G, "P53_b.gct": G},
+        {"! P53.cls sidecar_without_data", "P53_a", "P53_b"},
+    ),
+    "classes of a part of a name": (
+        {"P5.cls": CLS, "P53_a.gct": G},
+        {"! P5.cls sidecar_without_data", "P53_a"},
+    ),
+    "classes of another folder": (
+        {"x/P53.cls": CLS, "y/P53_a.gct": G},
+        {"! x/P53.cls sidecar_without_data", "P53_a"},
+    ),
+    "classes of a matrix that has its own": (
+        {"P53.cls": CLS, "P53_a.gct": G, "P53_a.cls": CLS},
+        {"! P53.cls sidecar_without_data", "P53_a < P53_a.cls"},
+    ),
+    "classes of two names": (
+        {"P.cls": CLS, "P_a.cls": CLS, "P_a_b.gct": G},
+        {"! P.cls sidecar_without_data", "! P_a.cls sidecar_without_data", "P_a_b"},
     ),
     "lone description": ({"a.gct": G, "b.json": b"{}"}, {"a", "! b.json sidecar_without_data"}),
     "lone classes": ({"a.gct": G, "b.cls": CLS}, {"a", "! b.cls sidecar_without_data"}),

@@ -266,6 +266,8 @@ REFUSED: dict[str, tuple[str | bytes, str, str]] = {
         "long_table",
         "line 2",
     ),
+    "a long table of one row a sample": (
+        "gene,sample,value\nA,S1,1\nB,S2,2\n", "long_table", "line 2"),
     "a title": ("Table S1,,\ngene,S1,S2\nA,1,2\n", "no_numeric_columns", "line 2"),
     "a line below": (ROWS + "Total: 2 genes\n", "ragged_row", "line 4, column 1"),
     "a row of units": (
@@ -288,6 +290,7 @@ REFUSED: dict[str, tuple[str | bytes, str, str]] = {
     "one column": ("gene\nA\nB\n", "no_numeric_columns", "line 2"),
     "a line": ("gene,S1,S2\n", "no_rows", "line 1"),
     "nothing": ("", "empty_file", ""),
+    "a byte order mark of UTF-16": (b"\xff\xfe", "no_rows", "line 1"),
     "a byte order mark": ("\ufeff", "no_rows", "line 1"),
     "blanks": (" \n\t\n  \n", "no_rows", "line 1"),
     "comments": ("# a\n# b\n", "no_rows", "line 1"),

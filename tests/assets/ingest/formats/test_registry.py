@@ -175,9 +175,8 @@ def test_a_gct_does_not_import_h5py() -> None:
         (
             ["counts.csv", "tpm.csv", "metadata.csv", "samples.csv"],
             [
-                ("counts.csv", {"csv": "metadata.csv"}),
-                ("samples.csv", {}),
-                ("tpm.csv", {"csv": "metadata.csv"}),
+                ("counts.csv", {"csv": "metadata.csv", "csv.2": "samples.csv"}),
+                ("tpm.csv", {"csv": "metadata.csv", "csv.2": "samples.csv"}),
             ],
         ),
         (["a.zarr/X/0.0", "a.zarr/X/0.1", "a.zarr/zarr.json"], [("a.zarr/X/0.0", {})]),
@@ -189,7 +188,7 @@ def test_a_gct_does_not_import_h5py() -> None:
         ),
         (
             ["x.csv", "x_metadata.csv", "x_samples.csv"],
-            [("x.csv", {"csv": "x_metadata.csv"}), ("x_samples.csv", {})],
+            [("x.csv", {"csv": "x_metadata.csv", "csv.2": "x_samples.csv"})],
         ),
         (
             ["G_series_matrix.txt", "G.json", "G.csv"],
