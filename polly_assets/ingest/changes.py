@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from polly_assets.atlases import Atlas
 from polly_assets.ingest import landing
 from polly_assets.ingest.formats.grouping import beginnings_of
+from polly_assets.ingest.formats.sample_counts_names import around
 from polly_assets.schema import NORMALIZED_DATASETS
 from polly_assets.work import Work
 from polly_resources.errors import BadInput, NotFound
@@ -137,8 +138,10 @@ def _around(objects: ObjectStore, atlas: Atlas, names: Collection[str]) -> Mappi
 
 def _beginnings(name: str) -> set[str]:
     folder, slash, _ = name.rpartition("/")
-    bases = beginnings_of(name)
-    return {folder + slash + each for base in bases for each in (base, base.lower(), base.upper())}
+    starts = [(folder + slash, base) for base in beginnings_of(name)]
+    if (beside := around(name)) is not None:  # a series is described beside its files' folder
+        starts.append(beside)
+    return {at + each for at, base in starts for each in (base, base.lower(), base.upper())}
 
 
 def _listed(objects: ObjectStore, atlas: Atlas, beginning: str) -> Mapping[str, ObjectInfo]:

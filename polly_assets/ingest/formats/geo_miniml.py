@@ -29,6 +29,8 @@ from polly_assets.ingest.formats.geo_soft import datasets, studies, unused
 from polly_assets.ingest.formats.geo_stream import GeoStream, GeoText, as_utf8
 from polly_assets.ingest.formats.geo_table import Table
 from polly_assets.ingest.formats.grouping import plain
+from polly_assets.ingest.formats.sample_counts_geo import with_count_files
+from polly_assets.ingest.formats.sample_counts_names import count_members
 from polly_assets.ingest.formats.text import read_bytes, utf8_lines
 from polly_resources.errors import BadInput
 from polly_resources.records import Notice
@@ -67,7 +69,7 @@ class MinimlReader(Reader):
         for study in found:
             study.format = self.name
             study.platform_required = _names_platforms(converted)
-        yield from datasets(found, notices, beside)
+        yield from with_count_files(source, datasets(found, notices, beside))
 
 
 def _names_platforms(converted: Converted) -> bool:
@@ -80,7 +82,8 @@ class _Tables:
     def __init__(self, source: Source) -> None:
         self.aligned = Alignment()
         self._source = source
-        self._beside = {plain(name): name for name in source.sidecars if name not in SIDECARS}
+        others = {*SIDECARS, *count_members(source.sidecars)}
+        self._beside = {plain(name): name for name in source.sidecars if name not in others}
         self._used: set[str] = set()
         self._lacking: list[tuple[Entity, str]] = []
         self._further: list[str] = []

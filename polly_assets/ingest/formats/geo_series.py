@@ -38,6 +38,7 @@ from polly_assets.ingest.formats.geo_supplement import (
 )
 from polly_assets.ingest.formats.geo_table import Table, header_cells
 from polly_assets.ingest.formats.geo_values import Places, RowMatrix, Rows
+from polly_assets.ingest.formats.sample_counts_geo import with_count_files
 from polly_assets.ingest.formats.text import base_name
 from polly_resources.errors import BadInput
 from polly_resources.records import Notice
@@ -85,11 +86,7 @@ class SeriesMatrixReader(Reader):
             beside.told(replace(d, notices=(*notices, *d.notices)), header.ids, split)
             for d in (_dataset(header, part, table, split, source.name) for part in parts)
         ]
-        if table.features.is_empty():
-            yield from _supplemented(header, list(zip(parts, found, strict=True)), source)
-        else:
-            yield from found
-            yield from (extra for _, extra in read_supplements(source))
+        yield from with_count_files(source, _whole(header, parts, found, source, table))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +105,21 @@ class _Table:
     features: pl.Series
     rows: Rows
     notices: tuple[Notice, ...] = ()
+
+
+def _whole(
+    header: Header,
+    parts: Sequence[_Part],
+    found: Sequence[ParsedDataset],
+    source: Source,
+    table: _Table,
+) -> Iterator[ParsedDataset | FailedDataset]:
+    """The datasets of the series, and those of supplementary files."""
+    if table.features.is_empty():
+        yield from _supplemented(header, list(zip(parts, found, strict=True)), source)
+    else:
+        yield from found
+        yield from (extra for _, extra in read_supplements(source))
 
 
 def _supplemented(

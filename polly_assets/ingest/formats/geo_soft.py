@@ -28,6 +28,7 @@ from polly_assets.ingest.formats.geo_gds import gds_datasets
 from polly_assets.ingest.formats.geo_samples import put_away
 from polly_assets.ingest.formats.geo_stream import GeoStream, as_utf8
 from polly_assets.ingest.formats.geo_study import Study, dataset
+from polly_assets.ingest.formats.sample_counts_geo import with_count_files
 from polly_assets.ingest.formats.text import dataset_id_from_name
 from polly_resources.errors import BadInput
 from polly_resources.records import Notice
@@ -62,9 +63,11 @@ class SoftFamilyReader(Reader):
                 put_away(entity, aligned)
         notices = (*stream.notices, *unused(found))
         if any(entity.kind == "DATASET" for entity in found):
-            yield from gds_datasets(found, source.name, notices, beside)
+            found_in = gds_datasets(found, source.name, notices, beside)
+            yield from with_count_files(source, found_in)
             return
-        yield from datasets(list(studies(found, source.name, aligned)), notices, beside)
+        parts = list(studies(found, source.name, aligned))
+        yield from with_count_files(source, datasets(parts, notices, beside))
 
 
 def datasets(

@@ -28,6 +28,7 @@ from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Sourc
 from polly_assets.ingest.formats.delimited import CsvReader, TsvReader
 from polly_assets.ingest.formats.geo_files import SIDECARS
 from polly_assets.ingest.formats.geo_values import Chosen
+from polly_assets.ingest.formats.sample_counts_names import count_members
 from polly_assets.ingest.formats.table import unique_names
 from polly_assets.ingest.formats.text import base_name, dataset_id_from_name, safe_id
 from polly_resources.errors import BadInput
@@ -51,7 +52,7 @@ class Match:
 def read_supplements(source: Source) -> Iterator[tuple[str, ParsedDataset | FailedDataset]]:
     """Each supplementary file's name, and it as a dataset of its own, in order of names."""
     folder = source.name.rpartition("/")[0]
-    for key in sorted(set(source.sidecars) - set(SIDECARS)):
+    for key in sorted(set(source.sidecars) - set(SIDECARS) - set(count_members(source.sidecars))):
         path = source.sidecars[key]
         name = f"{folder}/{path.name}" if folder else path.name
         yield path.name, _read(path, name, CsvReader() if key.endswith(".csv") else TsvReader())
@@ -135,15 +136,17 @@ _FORMS: Mapping[str, Callable[[str], str]] = {
 def joined(
     series: ParsedDataset, found: ParsedDataset, matched: Match, places: Sequence[int], file: str
 ) -> ParsedDataset:
-    """The series with the file's matrix; `places` are its samples' positions in the match.
+    """The series with the file's matrices; `places` are its samples' positions in the match.
 
-    Samples without a column are NaN.
+    What the file says of its samples is put to theirs. Samples without a column are NaN.
     """
     columns = {sample: column for column, sample in matched.samples.items()}
     chosen = [columns.get(place) for place in places]
     names = found.samples["sample_id"].to_list()
     own = [None if c is None else names[c] for c in chosen]
-    title = unique_names([*series.samples.columns, "matrix_column"])[-1]
+    further = found.samples.drop("sample_id")
+    titles = unique_names([*series.samples.columns, "matrix_column", *further.columns])
+    titles = titles[series.samples.width :]
     features, extra = _features(found, matched)
     lacking = [i for i, c in zip(series.samples["sample_id"], chosen, strict=True) if c is None]
     notices = [n for n in (*series.notices, *found.notices) if n.code != "no_matrix"]
@@ -157,9 +160,16 @@ def joined(
     return replace(
         series,
         metadata={**found.metadata, **series.metadata, "matrix_file": file},
-        samples=series.samples.with_columns(pl.Series(title, own, pl.String)),
+        samples=series.samples.with_columns(
+            pl.Series(titles[0], own, pl.String),
+            *(
+                further[name].gather(pl.Series(chosen, dtype=pl.UInt32)).alias(title)
+                for name, title in zip(further.columns, titles[1:], strict=True)
+            ),
+        ),
         features=features,
-        matrices=(Chosen(found.matrices[0], chosen),),
+        data_type=series.data_type or found.data_type,
+        matrices=tuple(Chosen(each, chosen, each.name) for each in found.matrices),
         notices=tuple(notices),
     )
 

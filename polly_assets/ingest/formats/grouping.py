@@ -22,6 +22,7 @@ from polly_assets.ingest.formats.description_names import (
 from polly_assets.ingest.formats.description_names import marked as describes
 from polly_assets.ingest.formats.geo_files import accession_of, geo_members
 from polly_assets.ingest.formats.never_data import never_data
+from polly_assets.ingest.formats.sample_counts_names import named, with_counts
 from polly_assets.ingest.formats.tenx_names import member, shorter
 from polly_assets.ingest.formats.text import base_name
 from polly_assets.ingest.formats.triples import DESCRIBES_PLAIN, Place, Triples, find_triples
@@ -67,7 +68,8 @@ def group_sources(names: Sequence[str]) -> list[SourceGroup]:
     A MatrixMarket matrix and 10x HDF5 come before all others. The former has its barcodes and
     features beside it (see `find_triples`); its base is its prefix. The one without prefix of a
     folder may be described by `metadata.csv`, `samples.csv` or `metadata.json`.
-    What belongs to a GEO series is told by `geo_members`. A folder with `meta_study.txt` is one
+    What belongs to a GEO series is told by `geo_members`, and which files count one sample each
+    and are one source by `with_counts`. A folder with `meta_study.txt` is one
     cBioPortal study, which all its files belong to (see `find_studies`).
     """
     kept = _once_per_store([name for name in sorted(set(names)) if _may_be_data(name)])
@@ -89,7 +91,8 @@ def group_sources(names: Sequence[str]) -> list[SourceGroup]:
             groups.append(SourceGroup(group.main, beside))
     groups = _with_geo(groups) + [SourceGroup(main, beside) for main, beside in studies.items()]
     once = {group.main: group for group in groups}  # a table may describe several, and fail alone
-    return [once[main] for main in sorted(once)]
+    joined = with_counts({main: group.sidecars for main, group in once.items()})
+    return [SourceGroup(main, joined[main]) for main in sorted(joined)]
 
 
 def _with_geo(groups: Sequence[SourceGroup]) -> list[SourceGroup]:
@@ -200,9 +203,11 @@ def _beginnings(name: str, last: str) -> set[str]:
     if found := member(last):
         first = [*shorter(found.prefix)][-2:][0]
         return {last[: len(first)], "barcodes", "features", "genes", "matrix"} if first else {""}
+    if named(name):
+        return {""}
     accession = accession_of(plain(last))
     if accession is not None:
-        return {last[: len(accession)]}
+        return {last[: len(accession)], "GSM"} if accession else {""}
     base = base_name(name)
     if base.lower() in (*DESCRIBES_PLAIN, *PLAIN_DESCRIPTIONS):
         return {""}

@@ -15,6 +15,7 @@ from polly_assets.ingest.formats.apart import Apart
 from polly_assets.ingest.formats.base import Reader
 from polly_assets.ingest.formats.geo_files import is_table
 from polly_assets.ingest.formats.grouping import describes_only, plain
+from polly_assets.ingest.formats.sample_counts_names import ENDINGS as COUNT_ENDINGS
 from polly_assets.ingest.formats.unsupported import unsupported
 from polly_resources.errors import BadInput
 
@@ -47,6 +48,7 @@ READERS: tuple[ReaderRow, ...] = (
     ReaderRow("cbio_clinical", f"{_HERE}.cbio_clinical:ClinicalReader", (".txt",)),
     ReaderRow("cbio_seg", f"{_HERE}.cbio_events:SegReader", (".seg",)),
     ReaderRow("cbio_study", f"{_HERE}.cbio_study:StudyReader", ("meta_study.txt",)),
+    ReaderRow("count_files", f"{_HERE}.sample_counts:CountFilesReader", COUNT_ENDINGS),
     ReaderRow("csv", f"{_HERE}.delimited:CsvReader", (".csv",)),
     ReaderRow("gct", f"{_HERE}.gct:GctReader", (".gct",)),
     ReaderRow("gctx", f"{_HERE}.gctx:GctxReader", (".gctx",), apart=True),
@@ -70,11 +72,12 @@ READERS: tuple[ReaderRow, ...] = (
 )
 
 
-def reader_for(name: str, head: bytes) -> Reader:
+def reader_for(name: str, head: bytes, *, besides: str = "") -> Reader:
     """The reader of a file, by its name and first bytes (see `text.head`).
 
-    Formats whose ending fits are asked first, then all others. Raises BadInput
-    `sidecar_without_data`, `table_without_family`, `unsupported_format` or `unknown_format`.
+    Formats whose ending fits are asked first, then all others, but for that called `besides`.
+    Raises BadInput `sidecar_without_data`, `table_without_family`, `unsupported_format` or
+    `unknown_format`.
     """
     lower = plain(name)
     if is_table(lower):
@@ -92,8 +95,9 @@ def reader_for(name: str, head: bytes) -> Reader:
             hint="put both in one folder, such as GSE1.gct and GSE1.json; a table of samples that "
             "is to be a dataset needs another name, such as GSE1.csv",
         )
-    fitting = [row for row in READERS if lower.endswith(row.suffixes)]
-    for row in (*fitting, *(row for row in READERS if row not in fitting)):
+    rows = [row for row in READERS if row.name != besides]
+    fitting = [row for row in rows if lower.endswith(row.suffixes)]
+    for row in (*fitting, *(row for row in rows if row not in fitting)):
         reader = row.load()
         if reader.sniff(lower, head):
             return reader

@@ -61,6 +61,11 @@ def cbio_study() -> Seed:
     )
 
 
+def count_files() -> Seed:
+    text = "TP53\t5\nMYC\t1\nABC1\t0\n__no_feature\t7\n__ambiguous\t3\n"
+    return Seed("GSM1_a.txt", text.encode(), {"counts.gsm2_b.txt": text.encode()})
+
+
 def csv() -> Seed:
     text = 'gene,Length,"S 1",S2,S3\nTP53,10,1.5,2,NA\n"MY""C",20,0,-3e5,7\nABC1,30,4,5,6\n'
     described = "sample_id,tissue\nS 1,liver\nS2,lung\nS3,\n"
@@ -251,7 +256,7 @@ def _hdf5(build: Callable[[h5py.File], None]) -> bytes:
 SEEDS: Mapping[str, Callable[[], Seed]] = {
     make.__name__: make
     for make in (
-        cbio_clinical, cbio_seg, cbio_study, csv, gct, gctx, geo_miniml, geo_series_matrix,
-        geo_soft, h5ad, loom, maf, parquet, tenx_h5, tenx_mtx, tsv, vcf,
+        cbio_clinical, cbio_seg, cbio_study, count_files, csv, gct, gctx, geo_miniml,
+        geo_series_matrix, geo_soft, h5ad, loom, maf, parquet, tenx_h5, tenx_mtx, tsv, vcf,
     )
 }  # fmt: skip

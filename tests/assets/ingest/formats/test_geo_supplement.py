@@ -223,7 +223,7 @@ def test_which_tables_belong_to_a_family():
 def test_how_names_begin_that_may_belong_together():
     names = ("GSE1_series_matrix.txt", "GSE1_counts.txt.gz", "GSE1_counts.json", "x/GSE1.csv")
     for name in names:
-        assert beginnings_of(name) == {"GSE1"}
+        assert beginnings_of(name) == {"GSE1", "GSM"}
     for name in ("GSE1_family.xml", "GSM1-tbl-1.txt"):
         assert beginnings_of(name) == {""}
 
