@@ -43,7 +43,7 @@ def main() -> None:
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     print(f"{os.cpu_count()} cores, load {load}; times are medians (least to most)\n")
     with tempfile.TemporaryDirectory(prefix="polly-bench-", dir=options.folder) as folder:
-        sizes = (options.datasets, options.rounds, options.cells, options.rows)
+        sizes = (options.datasets, options.rounds, options.cells, options.rows, options.per_cell)
         bench = Bench(Path(folder), options.quick, *sizes)
         try:
             for name in options.names:
@@ -65,6 +65,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--datasets", type=int, help="datasets in the stores that are read")
     parser.add_argument("--rounds", type=int, help="turns that each side has")
     parser.add_argument("--cells", type=int, default=100_000, help="cells for `memory`")
+    parser.add_argument("--per-cell", type=int, default=600, help="values in each of them")
     parser.add_argument("--rows", type=int, default=10_000, help="rows of a GCT for `memory`")
     parser.add_argument("--folder", type=Path, help="where to work (default: the system's)")
     parser.add_argument("--json", type=Path, help="write every figure to this file")

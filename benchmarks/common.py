@@ -116,6 +116,7 @@ class Bench:
     rounds: int
     cells: int
     rows: int
+    per_cell: int
     results: list[Result] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
 

@@ -2,7 +2,8 @@
 
 Measured is the whole command on a new instance, embedded: the most that its processes hold
 together (resident memory; what they share is counted for each), every 0.1 s. No peer does this
-work. Sizes are chosen with `--cells` and `--rows`. Linux only.
+work. Sizes are chosen with `--cells` (values in each: `--per-cell`) and `--rows`; of 0 nothing is
+measured. Linux only.
 """
 
 from __future__ import annotations
@@ -23,7 +24,14 @@ from benchmarks import data
 from benchmarks.common import OURS, Bench, Result, Times
 
 COMMAND = [sys.executable, "-c", "from polly_client.cli.main import run; run()"]
-GENES, PER_CELL, CELLS_AT_ONCE = 20_000, 600, 20_000
+GENES, CELLS_AT_ONCE = 20_000, 20_000
+WORDS = {
+    "cell_type": ("T cell", "B cell", "monocyte"),
+    "tissue": ("blood", "bone marrow", "spleen"),
+    "disease": ("normal", "asthma", "COVID-19"),
+    "sex": ("female", "male"),
+    "donor_id": tuple(f"D{number}" for number in range(40)),
+}
 SAMPLES = 10_000
 """Columns of the GCT; a row is about 70 kB."""
 
@@ -36,14 +44,18 @@ def run(bench: Bench) -> None:
         bench.skip("memory: this system does not tell what processes hold")
         return
     cells, rows = (20_000, 2_000) if bench.quick else (bench.cells, bench.rows)
-    _measure(bench, _written(bench, write_cells, "cells.h5ad", cells), f"{cells:,} cells")
-    _measure(bench, _written(bench, write_gct, "rows.gct", rows), f"{rows:,} x {SAMPLES:,} values")
+    if cells:
+        path = _written(bench, write_cells, "cells.h5ad", cells, bench.per_cell)
+        _measure(bench, path, f"{cells:,} cells x {bench.per_cell:,} values")
+    if rows:
+        path = _written(bench, write_gct, "rows.gct", rows)
+        _measure(bench, path, f"{rows:,} x {SAMPLES:,} values")
 
 
-def _written(bench: Bench, write: Callable[[Path, int], None], name: str, size: int) -> Path:
+def _written(bench: Bench, write: Callable[..., None], name: str, *sizes: int) -> Path:
     """The file, made by another process, whose memory is its own."""
     path = bench.folder / name
-    call = f"memory.{write.__name__}(Path({str(path)!r}), {size})"
+    call = f"memory.{write.__name__}(Path({str(path)!r}), *{sizes})"
     code = f"from pathlib import Path; from benchmarks import memory; {call}"
     subprocess.run([sys.executable, "-c", code], check=True)
     return path
@@ -100,30 +112,34 @@ def _resident(pid: int) -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def write_cells(path: Path, cells: int) -> None:
-    """An h5ad of counts, CSR, PER_CELL of GENES in each cell, as anndata writes it."""
+def write_cells(path: Path, cells: int, per_cell: int) -> None:
+    """An h5ad of counts, CSR, `per_cell` of GENES in each cell, as anndata writes it."""
     rng = np.random.default_rng(0)
-    step = GENES // PER_CELL
+    step = GENES // per_cell
     with h5py.File(path, "w") as file:
         file.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
         x = file.create_group("X")
         x.attrs.update({"encoding-type": "csr_matrix", "encoding-version": "0.1.0"})
         x.attrs["shape"] = np.array([cells, GENES], np.int64)
-        entries = cells * PER_CELL
+        entries = cells * per_cell
         values = x.create_dataset("data", (entries,), np.float32, chunks=(1 << 18,))
         indices = x.create_dataset("indices", (entries,), np.int32, chunks=(1 << 18,))
-        x["indptr"] = np.arange(cells + 1, dtype=np.int64) * PER_CELL
+        x["indptr"] = np.arange(cells + 1, dtype=np.int64) * per_cell
         for first in range(0, cells, CELLS_AT_ONCE):
             count = min(CELLS_AT_ONCE, cells - first)
-            at = slice(first * PER_CELL, (first + count) * PER_CELL)
-            offsets = rng.integers(0, step, (count, PER_CELL), dtype=np.int32)
-            indices[at] = (offsets + np.arange(PER_CELL, dtype=np.int32) * step).ravel()
-            values[at] = rng.geometric(0.4, count * PER_CELL).astype(np.float32)
+            at = slice(first * per_cell, (first + count) * per_cell)
+            offsets = rng.integers(0, step, (count, per_cell), dtype=np.int32)
+            indices[at] = (offsets + np.arange(per_cell, dtype=np.int32) * step).ravel()
+            values[at] = rng.geometric(0.4, count * per_cell).astype(np.float32)
         _frame(file, "var", np.array(data.symbols(GENES), object), {})
-        kinds = np.array(["T cell", "B cell", "monocyte"], object)
-        columns = {"cell_type": kinds[rng.integers(0, 3, cells)], "score": rng.random(cells)}
         barcodes = np.array([f"{i * 2654435761 % 2**32:08X}-{i}" for i in range(cells)], object)
-        _frame(file, "obs", barcodes, columns)
+        _frame(file, "obs", barcodes, {**_words(rng, cells), "score": rng.random(cells)})
+
+
+def _words(rng: np.random.Generator, cells: int) -> dict[str, np.ndarray]:
+    """What is said of each cell, as atlases of cells do: the same few words again and again."""
+    words = {name: np.array(few, object) for name, few in WORDS.items()}
+    return {name: few[rng.integers(0, len(few), cells)] for name, few in words.items()}
 
 
 def _frame(file: h5py.File, key: str, index: np.ndarray, columns: dict[str, np.ndarray]) -> None:

@@ -87,7 +87,7 @@ def samples_of(
 def replace_by(work: Work, spec: TableSpec, rows: Iterator[pa.Table], keys: list[str]) -> int:
     """Replace all rows of these keys by those that come, in one commit; how many came."""
     held: list[pa.Table] = []
-    count = 0
+    count = size = 0
 
     def batches() -> Iterator[pa.RecordBatch]:
         nonlocal count
@@ -97,7 +97,8 @@ def replace_by(work: Work, spec: TableSpec, rows: Iterator[pa.Table], keys: list
 
     for piece in rows:
         held.append(piece)
-        if sum(each.nbytes for each in held) > HELD_BYTES:
+        size += piece.nbytes
+        if size > HELD_BYTES:
             stream = pa.RecordBatchReader.from_batches(spec.schema(), batches())
             work.tables.write(work.name(spec), spec, stream, replace=keys)
             return count

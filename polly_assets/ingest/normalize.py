@@ -18,6 +18,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from polly_assets.batch_data import SAMPLES_AT_ONCE
 from polly_assets.genes import GeneIndex
 from polly_assets.ingest.formats.base import (
     BLOCK_FEATURES,
@@ -96,19 +97,22 @@ def _metadata_json(metadata: Mapping[str, Any]) -> str:
         return json.dumps(strict, ensure_ascii=False)
 
 
-def sample_rows(parsed: ParsedDataset, shard: int) -> pa.Table:
-    """Rows of `normalized_samples`, in matrix order."""
-    frame = parsed.samples
-    return _table(
-        {
-            "src_dataset_id": pl.repeat(parsed.dataset_id, frame.height, eager=True),
-            "sample_index": pl.arange(0, frame.height, dtype=pl.Int32, eager=True),
-            "sample_id": frame["sample_id"],
-            "metadata": _rows_json(frame).fill_null("{}"),
-            "shard": pl.repeat(shard, frame.height, dtype=pl.Int32, eager=True),
-        },
-        NORMALIZED_SAMPLES.schema(),
-    )
+def sample_rows(parsed: ParsedDataset, shard: int) -> Iterator[pa.Table]:
+    """Rows of `normalized_samples`, in matrix order, in pieces of SAMPLES_AT_ONCE; at least one."""
+    own = _storable(parsed.samples)
+    for first in range(0, max(1, parsed.samples.height), SAMPLES_AT_ONCE):
+        ids = parsed.samples["sample_id"].slice(first, SAMPLES_AT_ONCE)
+        count = len(ids)
+        yield _table(
+            {
+                "src_dataset_id": pl.repeat(parsed.dataset_id, count, eager=True),
+                "sample_index": pl.arange(first, first + count, dtype=pl.Int32, eager=True),
+                "sample_id": ids,
+                "metadata": _rows_json(own.slice(first, SAMPLES_AT_ONCE), count).fill_null("{}"),
+                "shard": pl.repeat(shard, count, dtype=pl.Int32, eager=True),
+            },
+            NORMALIZED_SAMPLES.schema(),
+        )
 
 
 def feature_rows(parsed: ParsedDataset, shard: int, genes: GeneIndex) -> pa.Table:
@@ -124,7 +128,7 @@ def feature_rows(parsed: ParsedDataset, shard: int, genes: GeneIndex) -> pa.Tabl
             "name": symbol.zip_with(symbol.is_not_null(), frame["feature_id"]),
             "symbol": symbol,
             "curie": pl.Series(curies, dtype=pl.String),
-            "metadata": _rows_json(frame),
+            "metadata": _rows_json(_storable(frame), frame.height),
             "shard": pl.repeat(shard, frame.height, dtype=pl.Int32, eager=True),
         },
         FEATURES.schema(),
@@ -248,11 +252,10 @@ def _lists(parts: list[npt.NDArray[Any]], dtype: str) -> pa.Array:
     )
 
 
-def _rows_json(frame: pl.DataFrame) -> pl.Series:
-    """Each row's own columns as a JSON object; null where there are none."""
-    own = _storable(frame)
+def _rows_json(own: pl.DataFrame, rows: int) -> pl.Series:
+    """Each row's storable columns as a JSON object; null where there are none."""
     if own.width == 0:
-        return pl.repeat(None, frame.height, dtype=pl.String, eager=True)
+        return pl.repeat(None, rows, dtype=pl.String, eager=True)
     return own.select(pl.struct(pl.all()).struct.json_encode()).to_series()
 
 

@@ -64,12 +64,11 @@ class Sink:
         began = time.perf_counter()
         with _faults(file):
             features = feature_rows(parsed, origin.shard, self._genes)
-            samples = sample_rows(parsed, origin.shard)
             record = dataset_row(parsed, origin, 0.0)
         self._take(MATRICES, parsed.dataset_id, _matrices(parsed, origin.shard, file))
         self._take(VARIANTS, parsed.dataset_id, self._variants(parsed, origin.shard, file))
         self._keep(FEATURES, parsed.dataset_id, [features])
-        self._keep(NORMALIZED_SAMPLES, parsed.dataset_id, [samples])
+        self._take(NORMALIZED_SAMPLES, parsed.dataset_id, _samples(parsed, origin.shard, file))
         self._flush_if_full()
         seconds += time.perf_counter() - began
         at = record.schema.get_field_index("read_seconds")
@@ -98,9 +97,11 @@ class Sink:
     def _take(self, spec: TableSpec, dataset_id: str, rows: Iterator[pa.Table]) -> None:
         """Keep the rows of a dataset, or write them at once where they are too many."""
         held: deque[pa.Table] = deque()
+        size = 0
         for piece in rows:
             held.append(piece)
-            if sum(each.nbytes for each in held) >= FLUSH_BYTES:
+            size += piece.nbytes
+            if size >= FLUSH_BYTES:
                 self._write(spec, _drained(held, rows), [dataset_id])
                 return
         self._keep(spec, dataset_id, held)
@@ -125,6 +126,11 @@ def _matrices(parsed: ParsedDataset, shard: int, file: str) -> Iterator[pa.Table
     with _faults(file):
         for matrix in parsed.matrices:
             yield from matrix_rows(parsed.dataset_id, matrix, shard)
+
+
+def _samples(parsed: ParsedDataset, shard: int, file: str) -> Iterator[pa.Table]:
+    with _faults(file):
+        yield from sample_rows(parsed, shard)
 
 
 def _drained(held: deque[pa.Table], rest: Iterator[pa.Table]) -> Iterator[pa.Table]:

@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 
 import polars as pl
+import pyarrow as pa
 import pytest
 
 from polly_assets import batch_data, knowledge
@@ -38,7 +39,8 @@ def store(instance, dataset_id="d", metadata=None, data_type="", **columns):
     rows = normalize.dataset_row(parsed, ORIGIN, 0.0)
     genes = knowledge.genes(instance.backends.ontologies)
     work.replace(NORMALIZED_DATASETS, rows, [dataset_id])
-    work.replace(NORMALIZED_SAMPLES, normalize.sample_rows(parsed, 0), [dataset_id])
+    samples = pa.concat_tables(normalize.sample_rows(parsed, 0))
+    work.replace(NORMALIZED_SAMPLES, samples, [dataset_id])
     work.replace(FEATURES, normalize.feature_rows(parsed, 0, genes), [dataset_id])
     return rows.to_pylist()[0]
 

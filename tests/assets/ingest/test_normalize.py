@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
@@ -159,9 +160,13 @@ def parsed(
     return ParsedDataset(**(fields | more))
 
 
+def sample_rows(dataset: ParsedDataset, shard: int) -> pa.Table:
+    return pa.concat_tables(normalize.sample_rows(dataset, shard))
+
+
 def restored_samples(frame: pl.DataFrame) -> pl.DataFrame:
     dataset = parsed(samples=frame)
-    rows = pl.DataFrame(normalize.sample_rows(dataset, 0))
+    rows = pl.DataFrame(sample_rows(dataset, 0))
     record = normalize.dataset_row(dataset, origin(), 0.1).to_pylist()[0]
     return _restored(rows, "sample_id", record["sample_columns"], [])
 
@@ -215,10 +220,19 @@ class TestMetadata:
 
     def test_infinities_are_stored_as_every_engine_reads_them(self):
         frame = pl.DataFrame({"sample_id": ["a", "b", "c"], "x": [np.inf, -np.inf, 0.1]})
-        rows = normalize.sample_rows(parsed(samples=frame), 0)
+        rows = sample_rows(parsed(samples=frame), 0)
         stored = [json.loads(text)["x"] for text in rows["metadata"].to_pylist()]
         assert stored == ["Infinity", "-Infinity", "0.1"]
         assert restored_samples(frame).equals(frame)
+
+    @pytest.mark.parametrize("at_once", [1, 2])
+    def test_pieces_are_of_one_kind(self, monkeypatch, at_once):
+        """What a column becomes is decided over all of its pieces."""
+        whole = sample_rows(parsed(samples=TYPED), 0)
+        monkeypatch.setattr(normalize, "SAMPLES_AT_ONCE", at_once)
+        pieces = list(normalize.sample_rows(parsed(samples=TYPED), 0))
+        assert [piece.num_rows for piece in pieces] == [1, 1, 1] if at_once == 1 else [2, 1]
+        assert pa.concat_tables(pieces).equals(whole)
 
     def test_other_types_become_text(self):
         frame = pl.DataFrame(
@@ -236,7 +250,7 @@ class TestMetadata:
 
     def test_a_name_that_curation_also_uses(self):
         frame = pl.DataFrame({"sample_id": ["a"], "x": [1], "curated_age": [2]})
-        rows = pl.DataFrame(normalize.sample_rows(parsed(samples=frame), 0))
+        rows = pl.DataFrame(sample_rows(parsed(samples=frame), 0))
         rows = rows.with_columns(curated_age=pl.lit("58 years"))
         kinds = json.dumps({"x": "Int64", "curated_age": "Int64"})
         found = _restored(rows, "sample_id", kinds, ["curated_age"])
@@ -266,12 +280,12 @@ class TestMetadata:
 
 class TestRows:
     def test_samples(self):
-        rows = normalize.sample_rows(parsed(samples=TYPED), 7)
+        rows = sample_rows(parsed(samples=TYPED), 7)
         assert rows.schema == NORMALIZED_SAMPLES.schema()
         assert rows["sample_index"].to_pylist() == [0, 1, 2]
         assert set(rows["shard"].to_pylist()) == {7}
         assert json.loads(rows["metadata"][0].as_py())["text"] == "x"
-        bare = normalize.sample_rows(parsed(), 0)
+        bare = sample_rows(parsed(), 0)
         assert bare["metadata"].to_pylist() == ["{}", "{}"]
 
     def test_features_are_named(self):

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import scipy.sparse as sp
@@ -38,7 +39,8 @@ def store(instance, dataset_id, matrix, genes=None, samples=None, shard=0):
     for rows in normalize.matrix_rows(dataset_id, matrix, shard):
         work.tables.write(work.name(MATRICES), MATRICES, rows)
     work.replace(FEATURES, normalize.feature_rows(parsed, shard, index), [dataset_id])
-    work.replace(NORMALIZED_SAMPLES, normalize.sample_rows(parsed, shard), [dataset_id])
+    samples_made = pa.concat_tables(normalize.sample_rows(parsed, shard))
+    work.replace(NORMALIZED_SAMPLES, samples_made, [dataset_id])
     origin = normalize.Origin("s", "f", shard, 1, NOW)
     return normalize.dataset_row(parsed, origin, 0.0).to_pylist()[0]
 
