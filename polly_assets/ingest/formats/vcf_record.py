@@ -26,6 +26,7 @@ _QUAL = re.compile(
     r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?(inf(inity)?|nan)", re.IGNORECASE
 )
 _POSITION = re.compile(r"[0-9]{1,18}")
+_REFERENCE_BLOCKS = ("<*>", "<NON_REF>")
 _MAX_REPEATED = 16 * 1024**3
 _MAX_FORMAT = 1024**3
 _MAX_ROWS = 100_000_000
@@ -75,19 +76,22 @@ class Records:
         self._count += 1
         fixed = len(ref) + len(ids) + len(info_json)
         self.columns.record(shared, fixed, len(line) - len(info_text) - len(alt_text))
-        self._add_alleles(info, (pos, ref), alts, self._calls(info, alts, cells[8:], number))
+        at = (pos, ref, _block_length(cells[8:]))
+        self._add_alleles(info, at, alts, self._calls(info, alts, cells[8:], number))
 
     def _add_alleles(
         self,
         info: Texts,
-        at: tuple[int, str],
+        at: tuple[int, str, int],
         alts: Sequence[str],
         calls: Sequence[tuple[Call, ...]],
     ) -> None:
-        pos, ref = at
+        pos, ref, length = at
         for place, alt in enumerate(alts or (None,)):
             index = place + 1 if alts else 0
             end = self._infos.end(info, pos, ref, (index, alt, len(alts)))
+            if alt in _REFERENCE_BLOCKS:
+                end = max(end, pos + length - 1)
             effect = self._effects.of(info, ref, alt, index)
             self.columns.allele((index, end, alt, *effect), [call[place] for call in calls])
 
@@ -204,3 +208,13 @@ class Records:
             place=f"line {number}, column {column + 1}",
             hint="see the specification of VCF, section 1.6.1",
         )
+
+
+def _block_length(cells: Sequence[str]) -> int:
+    """The longest LEN of the samples, which since 4.5 says how far reference calls reach."""
+    keys = cells[0].split(":") if cells else []
+    if "LEN" not in keys:
+        return 0
+    at = keys.index("LEN")
+    found = (whole(cell.split(":")[at]) for cell in cells[1:] if cell.count(":") >= at)
+    return max((length for length in found if length is not None), default=0)

@@ -360,6 +360,16 @@ class TestSizes:
     def test_long_meta_lines_take_no_longer_than_their_length(self, parse, line):
         assert rows(parse(content(["1 10 . A T . . ."], meta=f"{META}##{line}\n")))
 
+    def test_reference_blocks_reach_as_far_as_the_longest_says(self, parse):
+        """As pysam's `stop`, which says 109 for all alleles of the first record."""
+        records = [
+            "1 10 . A C,<*> . . . GT:LEN 0/0:100 0/1:20",
+            "1 200 . A <NON_REF> . . . GT:LEN 0/0 0/0:.",
+            "1 300 . AT <*> . . . LEN:GT -5:0/0 x:0/0",
+        ]
+        found = rows(parse(content(records, version="4.5")))
+        assert [row["end_position"] for row in found] == [10, 10, 109, 109, 200, 200, 301, 301]
+
     def test_keys_without_end_are_forgotten(self, parse, monkeypatch):
         monkeypatch.setattr("polly_assets.ingest.formats.vcf_info._MANY", 40)
         records = [f"1 {i + 1} . A T . . K{i}=1;DP=3;K{i % 7}=2" for i in range(100)]
