@@ -228,6 +228,7 @@ class _Study:
             f"the profile is called {profile.dataset_id}, as that of {files[1]}, expected a name "
             "of its own",
             file=files[0],
+            place=profile.meta.place("stable_id") if profile.meta else "",
             hint="give each meta file of the study its own stable_id",
         )
 
@@ -351,5 +352,6 @@ def _no_file(meta: Meta) -> BadInput:
         "missing_data_file",
         f"data_filename is {meta.data_file!r}, expected a file of this name in the folder",
         file=meta.file,
+        place=meta.place("data_filename"),
         hint="put the data file beside its meta file, or remove the meta file",
     )

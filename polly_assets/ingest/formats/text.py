@@ -219,9 +219,9 @@ def unified(data: bytes) -> bytes:
 
 
 def base_name(name: str) -> str:
-    """The last part of a path, without `.gz` and without one known ending."""
+    """The last part of a path, without `.gz` (or bgzip's `.bgz`) and without one known ending."""
     last = name.replace("\\", "/").rsplit("/", 1)[-1].strip()
-    last = _without(last, ".gz")
+    last = _without(_without(last, ".gz"), ".bgz")
     for ending in KNOWN_ENDINGS:
         if last.lower().endswith(ending):
             return _without(last, ending)

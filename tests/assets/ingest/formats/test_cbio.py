@@ -196,7 +196,7 @@ class TestStudy:
     @pytest.mark.parametrize(
         ("files", "file", "place"),
         [
-            ({"study": "name: x\n"}, "a/meta_study.txt", ""),
+            ({"study": "name: x\n"}, "a/meta_study.txt", "line 1"),
             ({"study": STUDY + "no colon\n"}, "a/meta_study.txt", "line 4"),
             ({"study": STUDY + "name: y\n"}, "a/meta_study.txt", "line 4"),
             ({"meta_x_txt": "what\n"}, "a/meta_x.txt", "line 1"),

@@ -152,15 +152,15 @@ class TestFaults:
          ({"meta_x.txt": meta("STRUCTURAL_VARIANT", "SV"), "data_x.txt": "Site1_Gene\tS\nA\t1\n"},
           "missing_columns", "data_x.txt", "line 1"),
          ({"meta_x.txt": meta("MRNA_EXPRESSION", "Z-SCORE", "nowhere.txt")},
-          "missing_data_file", "meta_x.txt", ""),
+          "missing_data_file", "meta_x.txt", "line 5"),
          ({"meta_x.txt": meta("MRNA_EXPRESSION", "Z-SCORE", "../data_x.txt")},
-          "missing_data_file", "meta_x.txt", ""),
+          "missing_data_file", "meta_x.txt", "line 5"),
          ({"meta_x.txt": meta("MRNA_EXPRESSION", "Z-SCORE").replace(": st", ": other"),
-           "data_x.txt": MATRIX}, "bad_meta_file", "meta_x.txt", ""),
+           "data_x.txt": MATRIX}, "bad_meta_file", "meta_x.txt", "line 1"),
          ({"data_x.txt": MATRIX + MATRIX}, "not_a_number", "data_x.txt", "line 4, column 3"),
          ({"data_x.txt": MAF + MAF}, "header_repeated", "data_x.txt", "line 3"),
          ({"data_mutations.txt": MAF, "case_lists/c.txt": "stable_id: o_sequenced\n"},
-          "bad_meta_file", "case_lists/c.txt", "")],
+          "bad_meta_file", "case_lists/c.txt", "line 1")],
     )  # fmt: skip
     def test_one_error_with_its_file(self, study, files, code, file, place):
         (failed,) = study(files)

@@ -9,6 +9,7 @@ import pytest
 from polly_assets.ingest.formats.grouping import group_sources
 from polly_assets.ingest.formats.never_data import never_data
 from polly_assets.ingest.formats.registry import reader_for
+from polly_assets.ingest.formats.text import base_name
 from polly_assets.ingest.validate import Severity, validate
 from polly_resources.errors import BadInput
 
@@ -64,3 +65,7 @@ def test_lists_of_variants_are_no_matrix(name: str, columns: str) -> None:
 
 def test_a_matrix_with_a_row_per_variant_is_one() -> None:
     assert reader_for("x.csv", b"id,chrom,pos,ref,alt,S1,S2\nv1,1,100,A,C,0,2\n").name == "csv"
+
+
+def test_bgzip_by_its_own_ending_is_no_part_of_the_id() -> None:
+    assert base_name("a/gnomad.sites.chr1.vcf.bgz") == "gnomad.sites.chr1"
