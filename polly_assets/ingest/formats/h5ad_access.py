@@ -267,7 +267,7 @@ def attribute(node: Node, key: str | bytes) -> Any:
             return None
         found = h5py.h5a.open(node.id, name)
         kind, shape = found.dtype, found.shape
-        if kind.kind == "O" and shape is not None:  # `attrs` takes five times as long
+        if kind.kind in "Obiuf" and shape is not None:  # `attrs` takes five times as long
             cells = np.empty(shape, kind)
             found.read(cells)
             value = cells[()]
