@@ -26,6 +26,8 @@ PLAIN_DESCRIPTIONS = frozenset(_SURE.split()) | frozenset(
 PLAIN_MATRICES = frozenset(_MATRICES.split())
 """What a matrix is called where its folder says what it is of."""
 
+_OF = re.compile(rf"(?P<base>.+?)[_.-](?:{'|'.join(sorted(PLAIN_MATRICES))})")
+
 _MARKED = re.compile(
     rf"(?P<base>.+?)[_.](?P<mark>{'|'.join((*_SURE.split(), *_PERHAPS.split()))})"
     r"\.(?P<key>csv|tsv)"
@@ -43,6 +45,12 @@ def marked(last: str) -> Marked | None:
     """What a file of this plain name describes, if its name may say so."""
     found = _MARKED.fullmatch(last)
     return Marked(found["base"], found["mark"]) if found else None
+
+
+def matrix_of(base: str) -> str:
+    """What a matrix of this base (lower case) is of: `x` for `x_counts` and `x.tpm`, else ``."""
+    found = _OF.fullmatch(base)
+    return found["base"] if found else ""
 
 
 def describes_surely(last: str) -> bool:

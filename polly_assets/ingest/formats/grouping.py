@@ -17,13 +17,14 @@ from polly_assets.ingest.formats.description_names import (
     PLAIN_DESCRIPTIONS,
     PLAIN_MATRICES,
     describes_surely,
+    matrix_of,
     sidecar_key,
 )
 from polly_assets.ingest.formats.description_names import marked as describes
 from polly_assets.ingest.formats.geo_files import accession_of, geo_members
 from polly_assets.ingest.formats.never_data import never_data
 from polly_assets.ingest.formats.sample_counts_names import named, with_counts
-from polly_assets.ingest.formats.tenx_names import member, shorter
+from polly_assets.ingest.formats.tenx_names import is_other_list, member, shorter
 from polly_assets.ingest.formats.text import base_name
 from polly_assets.ingest.formats.triples import DESCRIBES_PLAIN, Place, Triples, find_triples
 
@@ -55,7 +56,8 @@ def group_sources(names: Sequence[str]) -> list[SourceGroup]:
     Files belong together when folder and base name agree (without case and `.gz`). JSON
     describes every main file of its base; `.cls` and a CSV or TSV named `x_metadata`,
     `x.samples`, `x_features` and the like (`description_names`) describe the matrices `x`, and
-    `x_annot`, `x_annotation` or `x_clinical` the variants `x` (MAF, VCF). A `.cls` without a matrix
+    `x_annot`, `x_annotation` or `x_clinical` the variants `x` (MAF, VCF). Where nothing is called
+    `x`, such a table describes `x_counts`, `x_tpm` and the like. A `.cls` without a matrix
     of its base describes the only one of its folder whose base begins with it and one of `._-`
     and has no other labels: `P53.cls` is of `P53_collapsed.gct`. Tables called
     `metadata`, `samples`, ... alone describe the matrices of their folder that are called
@@ -78,6 +80,7 @@ def group_sources(names: Sequence[str]) -> list[SourceGroup]:
     kept = [name for name in kept if name not in in_studies]
     triples = find_triples(kept)
     by_base, marked = _placed([name for name in kept if name not in triples.used()], triples)
+    _give_tables(by_base, marked)
     for place, files in list(marked.items()):
         if not any(_is_matrix(name) for name in by_base.get(place, ())):
             for name in files:
@@ -157,6 +160,19 @@ def _placed(
     return by_base, marked
 
 
+def _give_tables(by_base: Mapping[Place, list[str]], marked: dict[Place, list[str]]) -> None:
+    """Put tables that describe `x`, where no matrix is called so, to `x_counts`, `x_tpm`, ..."""
+    owners: dict[Place, list[Place]] = defaultdict(list)
+    for (folder, base), files in by_base.items():
+        if (of := matrix_of(base)) and any(map(_is_matrix, files)):
+            owners[folder, of].append((folder, base))
+    for place in list(marked):
+        if place in owners and not any(map(_is_matrix, by_base.get(place, ()))):
+            files = marked.pop(place)
+            for owner in owners[place]:
+                marked[owner] = [*marked.get(owner, ()), *files]
+
+
 def _give_classes(by_base: dict[Place, list[str]]) -> None:
     """Put class labels that have no matrix of their base to the one that their base begins."""
     labels = {p: f for p, f in by_base.items() if any(_ending(name) == "cls" for name in f)}
@@ -193,7 +209,7 @@ def beginnings_of(name: str) -> set[str]:
     all that lie beside its `meta_study.txt`.
     """
     last = name.rpartition("/")[2]
-    if last == STUDY:
+    if last == STUDY or is_other_list(last):
         return {""}
     own = _beginnings(name, last)
     return own | {STUDY} if beside_study(last) else own
@@ -202,7 +218,9 @@ def beginnings_of(name: str) -> set[str]:
 def _beginnings(name: str, last: str) -> set[str]:
     if found := member(last):
         first = [*shorter(found.prefix)][-2:][0]
-        return {last[: len(first)], "barcodes", "features", "genes", "matrix"} if first else {""}
+        shared = ("all_genes", "cell_metadata", "gse", "gsm", "peaks")
+        own = {last[: len(first)], "barcodes", "features", "genes", "matrix", *shared}
+        return own if first else {""}
     if named(name):
         return {""}
     accession = accession_of(plain(last))
@@ -215,7 +233,8 @@ def _beginnings(name: str, last: str) -> set[str]:
         return {base, *PLAIN_DESCRIPTIONS}
     described, clinical = describes(plain(last)), _CLINICAL.fullmatch(plain(last))
     mark = described.mark if described else clinical["mark"] if clinical else ""
-    return {base[: -len(mark) - 1] if mark else base}
+    named_for = base[: -len(mark) - 1] if mark else base
+    return {named_for[: len(matrix_of(named_for.lower()))] or named_for}
 
 
 def _pair(files: Sequence[str], marked: Sequence[str]) -> list[SourceGroup]:

@@ -26,20 +26,13 @@ p_val_adj p_value padj pct_1 pct_2 pval pvalue q_value qval qvalue
 ANNOTATIONS = frozenset(_ANNOTATION_WORDS.split())
 """Names (lower case, `_` for space, dot and hyphen) of columns that describe features."""
 
-_SAMPLE_COLUMNS = frozenset(
-    [
-        "barcode",
-        "cell",
-        "cell_id",
-        "cell_line",
-        "gsm",
-        "patient",
-        "patient_id",
-        "sample",
-        "sample_id",
-        "sample_name",
-    ]
-)
+_SAMPLE_WORDS = """
+barcode biosample cell cellbarcode cellid cellline cellname depmapid donor donorid geoaccession gsm
+individualid modelid participantid patient patientbarcode patientid sample samplebarcode sampleid
+samplename specimenid subject subjectid
+"""
+_SAMPLE_COLUMNS = frozenset(_SAMPLE_WORDS.split())
+"""Names (letters and digits alone) of columns that tell the sample of each row."""
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?inf(inity)?", re.IGNORECASE)
 _COMMAS = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?|[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
@@ -48,6 +41,9 @@ _WHOLE = re.compile(r"[+-]?\d+")
 _ENSEMBL = re.compile(r"ENS[A-Z]*[GT]\d{6,}(\.\d+)?")
 _SYMBOL = re.compile(r"[A-Za-z][A-Za-z0-9]*([-.][A-Za-z0-9]+)*( \(\w+\)|\|\d+)?")
 _BARCODE = re.compile(r"(.*[_\-:.])?[ACGTN]{8,}([-_.]\w+)*")
+_CELL = re.compile(r"(.*[_\-:.])?[ACGTN]{10,18}([-_.]\w+)*")
+_ACCESSION = re.compile(r"GSM\d+|[SED]RR\d+|ACH-\d{6}|(TCGA|GTEX)-\w+(-\w+)*")
+_NUMBERED_GENE = re.compile(r"[A-Z][A-Za-z0-9.-]* \(\d+\)")
 _MANY_COLUMNS = 50
 _COLUMNS_PER_ROW = 5
 
@@ -103,7 +99,7 @@ def shape_of(name: str) -> str:
 
 def is_sample_column(name: str) -> bool:
     """Whether a column of this name tells the sample of each row."""
-    return re.sub(r"[ .\-]+", "_", name.strip()).lower() in _SAMPLE_COLUMNS
+    return re.sub(r"[^0-9a-z]", "", name.lower()) in _SAMPLE_COLUMNS
 
 
 def is_annotation(name: str) -> bool:
@@ -114,20 +110,35 @@ def is_annotation(name: str) -> bool:
 def looks_like_samples_as_rows(header: Sequence[str], rows: Sequence[str], count: int) -> bool:
     """Whether a matrix without a sidecar has samples as rows.
 
-    It has where all of these hold: at least 50 columns and 5 columns per row (`count` rows);
+    Whatever its size it has where the rows are barcodes of cells or accessions (GSM, SRR, TCGA,
+    ACH, ...) and the columns look like genes; and where the columns are surely genes (Ensembl
+    ids, or `TP53 (7157)` as DepMap has them) and the rows do not look like any. Else it has where
+    all of these hold: at least 50 columns and 5 columns per row (`count` rows);
     the column names look like genes (Ensembl ids, or symbols that do not all begin alike and
     of which at least 1 in 10 differs from the others in more than digits); the row ids look
     like cells or samples (barcodes, or names of which at most half differ in more than
     digits, as `Cell_1`, `GSM12`).
     """
+    if _mostly(rows, _CELL, _ACCESSION) and not _mostly(header, _CELL, _ACCESSION):
+        return looks_like_genes(header)
+    if _mostly(header, _ENSEMBL, _NUMBERED_GENE) and not _mostly(rows, _ENSEMBL, _NUMBERED_GENE):
+        return not looks_like_genes(rows) or _sample_like(rows)
     wide = len(header) >= max(_MANY_COLUMNS, _COLUMNS_PER_ROW * count)
     return wide and looks_like_genes(header) and _sample_like(rows)
 
 
+def _mostly(names: Sequence[str], *patterns: re.Pattern[str]) -> bool:
+    """Whether at least nine of ten names are of one of the patterns."""
+    fitting = sum(any(pattern.fullmatch(name) for pattern in patterns) for name in names)
+    return bool(names) and fitting * 10 >= len(names) * 9
+
+
 def looks_like_genes(names: Sequence[str]) -> bool:
     """Whether names are Ensembl ids, or symbols of several kinds."""
-    ensembl = sum(_ENSEMBL.fullmatch(name) is not None for name in names)
-    if ensembl * 2 >= len(names):
+    sure = sum(
+        (_ENSEMBL.fullmatch(name) or _NUMBERED_GENE.fullmatch(name)) is not None for name in names
+    )
+    if sure * 2 >= len(names):
         return True
     if len({name[:1] for name in names}) == 1:
         return False

@@ -244,7 +244,17 @@ def test_orientation_guessed(tmp_path: Path) -> None:
         ([f"S{i}" for i in range(60)], ["TP53", "EGFR"], False),
         ([f"TCGA-A{i}-{c}0SD-01" for i in range(9) for c in "ABCDEFG"], ["KRT1", "KRT2"], False),
         ([f"S{i}" for i in range(60)], [f"ENSG{i:011d}" for i in range(3)], False),
-        ([f"ENSG{i:011d}" for i in range(20)], ["GSM1", "GSM2", "GSM3"], False),
+        ([f"ENSG{i:011d}" for i in range(20)], ["GSM1", "GSM2", "GSM3"], True),
+        ([f"ENSG{i:011d}" for i in range(20)], [f"Cell{i}" for i in range(30)], True),
+        ([f"ENSG{i:011d}" for i in range(20)], [f"ENSG{i:011d}" for i in range(3)], False),
+        ([f"ENSG{i:011d}" for i in range(20)], ["TP53", "EGFR", "MYC", "CDK4"], False),
+        (["TP53 (7157)", "MYC (4609)"], [f"ACH-{i:06d}" for i in range(9)], True),
+        (["TP53", "EGFR", "MYC"], ["ACGTACGTACGTACGT-1"] * 9, True),
+        (["TP53", "EGFR", "MYC"], ["s1_ACGTACGTACGT"] * 9, True),
+        (["S1", "S2", "S3"], ["ACGTACGTACGTACGT"] * 9, False),
+        (["TP53", "EGFR", "MYC"], ["ACGTACGTACGTACGTACGTACGT"] * 9, False),
+        ([f"TCGA-A{i}-A0SD-01" for i in range(9)], ["KRT1", "KRT2"], False),
+        ([f"GSM{i}" for i in range(60)], ["TP53", "EGFR"], False),
     ],
 )
 def test_the_rule_of_orientation(header: list[str], rows: list[str], expected: bool) -> None:
