@@ -15,12 +15,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polly_assets.ingest.formats.base import ParsedDataset, Source
+from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Source
 from polly_assets.ingest.formats.sample_table import typed
 from polly_assets.ingest.reading import datasets
 from polly_assets.publish.exports.registry import export_named
+from polly_assets.publish.load import load_dataset
 from polly_resources.errors import BadInput
+from polly_resources.records import JobStatus
+from tests.assets.ingest.formats.seeds import SEEDS
 from tests.assets.ingest.formats.test_delimited_odd import codes, parse, refuse
+from tests.assets.instance import Instance
 from tests.assets.publish.test_exports import content
 
 PANDAS_NA = ["", "NA", "N/A", "NaN", "null", "n/a", "nan", "NULL", "#N/A"]
@@ -356,3 +360,67 @@ def test_real_samples(real_data: Path) -> None:
     frame = pd.read_parquet(path)
     assert found.samples["sample_id"].to_list() == frame["sample"].to_list()
     assert found.samples.width == frame.shape[1] + 1
+
+
+def test_from_a_file_to_exports(tmp_path: Path, instance: Instance) -> None:
+    path = tmp_path / "cohort.csv"
+    path.write_text("sample,tissue,disease,age\nS1,liver,asthma,50\nS2,lung,,NA\n")
+    (job,) = instance.ingest(path)
+    assert (job.status, job.error) == (JobStatus.SUCCEEDED, None)
+    rows = {row["sample_id"]: row for row in instance.rows("samples")}
+    assert rows["S1"]["curated_disease_curie"] == ["MONDO:0004979"]
+    whole = load_dataset(instance.tables, "demo", "cohort")
+    for name in ("csv", "h5ad", "parquet"):
+        export_named(name).write(whole, tmp_path / f"out.{name}")
+        (back,) = datasets(Source(tmp_path / f"out.{name}", f"out.{name}"))
+        assert isinstance(back, ParsedDataset)
+        assert (back.matrices, back.features.height) == ((), 0)
+        assert back.samples.select("sample_id", "tissue", "age").rows() == [
+            ("S1", "liver", 50),
+            ("S2", "lung", None),
+        ]
+
+
+def test_a_further_table_may_describe_others(tmp_path: Path) -> None:
+    matrix, path = "gene,S1,S2\nTP53,1,2\n", tmp_path / "x.csv"
+    tables = {"csv": "sample,t\nS1,a\nS2,b\n", "csv.2": "sample,c\nctrl,case\n"}
+    tables |= {"csv.3": "sample,u\nS2,c\nS1,d\n"}
+    path.write_text(matrix)
+    beside = {key: tmp_path / f"x.{key}.csv" for key in tables}
+    for key, text in tables.items():
+        beside[key].write_text(text)
+    (found,) = datasets(Source(path, "x.csv", beside))
+    assert isinstance(found, ParsedDataset)
+    assert found.samples.rows() == [("S1", "a", "d"), ("S2", "b", "c")]
+    assert codes(found) == ["metadata_without_samples"]
+
+
+def test_beside_a_series_it_is_a_dataset_of_its_own(tmp_path: Path) -> None:
+    series = tmp_path / "GSE1_series_matrix.txt"
+    series.write_bytes(SEEDS["geo_series_matrix"]().data)
+    table = tmp_path / "gse1_runs.csv"
+    table.write_text("run,tissue\nSRR1,liver\nSRR2,lung\n")
+    found = [*datasets(Source(series, series.name, {"gse1_runs.csv": table}))]
+    assert [each.matrices for each in found if isinstance(each, ParsedDataset)][-1] == ()
+    assert not [each for each in found if isinstance(each, FailedDataset)]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_damaged_tables_are_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    text = bytearray(ACCEPTED[data.draw(st.sampled_from([*ACCEPTED]))][0].encode())
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(text) - 1))
+        text[at : at + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
+        text = text or bytearray(b"x")
+    path = tmp_path_factory.getbasetemp() / "damaged.csv"
+    path.write_bytes(text)
+    try:
+        found = [*datasets(Source(path, path.name))]
+    except BadInput as error:
+        assert error.code != "internal_error" and error.file == path.name
+    else:
+        assert isinstance(found[0], ParsedDataset)
+        assert not found[0].samples["sample_id"].null_count()
