@@ -6,7 +6,8 @@ found its column, further columns describe features. Rules, in order:
 
 1. a column is called as a value of one attribute, the same for all: accession, title,
    description, then the others in file order; exactly, then as file name without folder and
-   ending, then in lower case by letters and digits alone. Of `key: value`, the value counts too.
+   ending, then in lower case by letters and digits alone, then without the `X` that R puts
+   before digits. Of `key: value`, the value counts too.
 2. a column's name holds the accession of one sample (`GSM1_liver`);
 3. columns are `x1` to `xn` in this order for n samples: by order, with a warning.
 
@@ -37,6 +38,8 @@ from polly_resources.records import Notice
 _ACCESSION = re.compile(r"GSM\d+")
 _FIRST = ("geo_accession", "title", "description")
 _FOLDER_AND_ENDING = re.compile(r"^.*[/\\]|(\.(bam|sam|txt|tsv|csv|counts?|genes|results))+$")
+_R_NAME = re.compile(r"^x(?=\d+[a-z]|\d{4})")
+"""`X1_ctrl`; not `X1`, which may as well be the first sample."""
 _NUMBERED = re.compile(r"(\D*)0*(\d+)")
 
 
@@ -126,10 +129,15 @@ def _loose(text: str) -> str:
     return "".join(c for c in _stem(text).lower() if c.isalnum())
 
 
+def _without_x(text: str) -> str:
+    return _R_NAME.sub("", _loose(text))
+
+
 _FORMS: Mapping[str, Callable[[str], str]] = {
     "": str.strip,
     " as file names": _stem,
     " by letters and digits": _loose,
+    " without R's X": _without_x,
 }
 
 

@@ -17,6 +17,9 @@ from polly_assets.ingest.formats.maf_rows import read_maf
 from polly_assets.ingest.formats.sidecars import describe, read_sidecars
 from polly_assets.ingest.formats.variants import MUTATIONS
 
+_BEGINNING = 64
+"""A NUL byte here says that the file is no text; one behind is damage to a text."""
+
 
 class MafReader(Reader):
     """Reads MAF, and its JSON, CSV and TSV sidecars."""
@@ -26,7 +29,7 @@ class MafReader(Reader):
 
     def sniff(self, name: str, head: bytes) -> bool:
         """By the suffix `.maf`, unless the content is binary, or by the column names."""
-        if b"\0" in head:
+        if b"\0" in head[:_BEGINNING]:
             return False
         if name.removesuffix(".gz").endswith(".maf"):
             return True

@@ -34,6 +34,8 @@ _WANTED = (
 )
 _PLAIN_GENES = ("Gene.refGene", "Gene.ensGene", "GENEINFO", "GENE", "Gene", "SYMBOL")
 _PLAIN_CONSEQUENCES = ("ExonicFunc.refGene", "Func.refGene", "MC")
+_OF_PROTEIN = re.compile(r"^[^:\s]+:(?=p\.)")
+"""The protein in HGVSp, as VEP has it: `ENSP00000493543.1:p.Val600Glu`; INFO keeps it whole."""
 
 
 class _Listed:
@@ -94,6 +96,7 @@ class Effects:
         for key, listed in self._listed.items():
             if entries := info.get(key):
                 gene, consequence, protein = listed.effect(entries, ref, alt, index)
+                protein = _OF_PROTEIN.sub("", protein or "")
                 return self._shown(gene), self._shown(consequence), self._shown(protein)
         found = next((info[key] for key in _PLAIN_GENES if key in info), None)
         consequence = next((info[key] for key in _PLAIN_CONSEQUENCES if key in info), None)

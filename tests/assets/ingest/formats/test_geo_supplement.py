@@ -85,9 +85,27 @@ def test_columns_go_to_the_samples_that_they_name(tmp_path):
 
 IDS = ["GSM1", "GSM2", "GSM3"]
 RECORDS = [
-    {"title": ["liver 1"], "description": ["Library: A-1", "x"], "cell": ["c1"], "sex": ["F"]},
-    {"title": ["liver 2"], "description": ["Library: A-2", "x"], "cell": ["c2"], "sex": ["F"]},
-    {"title": ["brain 1"], "description": ["Library: B-1", "x"], "cell": ["c3"], "sex": ["M"]},
+    {
+        "title": ["liver 1"],
+        "description": ["Library: A-1", "x"],
+        "cell": ["c1"],
+        "batch": ["7-a"],
+        "sex": ["F"],
+    },
+    {
+        "title": ["liver 2"],
+        "description": ["Library: A-2", "x"],
+        "cell": ["c2"],
+        "batch": ["8-b"],
+        "sex": ["F"],
+    },
+    {
+        "title": ["brain 1"],
+        "description": ["Library: B-1", "x"],
+        "cell": ["c3"],
+        "batch": ["9-c"],
+        "sex": ["M"],
+    },
 ]
 
 
@@ -100,6 +118,7 @@ RECORDS = [
         (["c1", "c2", "c3"], [0, 1, 2], "cell"),
         (["/data/B-1.bam", "/data/A-1.bam", "A-2.counts.txt"], [2, 0, 1], "description as file"),
         (["Liver_1", "Liver_2", "Brain_1"], [0, 1, 2], "title by letters"),
+        (["X9_c", "X8_b", "X7_a"], [2, 1, 0], "batch without R's X"),
         (["GSM3_brain", "x_GSM1.sf", "GSM2"], [2, 0, 1], "the accession in"),
         (["S1", "S2", "S3"], [0, 1, 2], "their order"),
         (["liver 2"], [1], "title"),

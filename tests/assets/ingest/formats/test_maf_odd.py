@@ -168,3 +168,8 @@ class TestFaults:
             parse(content)
         error = caught.value
         assert (error.code, error.place, error.file) == (code, place, "x.maf") and error.hint
+
+
+def test_damage_far_from_the_beginning_is_left_to_the_reader() -> None:
+    head = PLAIN.encode()
+    assert MafReader().sniff("x.maf", head + b"\0") and not MafReader().sniff("x.maf", b"\0" + head)

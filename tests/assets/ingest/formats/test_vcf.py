@@ -187,6 +187,8 @@ class TestEffects:
             (CSQ, "AC", "A", "CSQ=-|frameshift|TP53|p.X|,-|intron|WRAP53||1",
              [("WRAP53", "intron", None)]),
             (CSQ, "A", "AT", "CSQ=T|inframe|TP53|p.Y|", [("TP53", "inframe", "p.Y")]),
+            (CSQ, "A", "T", "CSQ=T|missense|BRAF|ENSP0000049.1:p.V600E|",
+             [("BRAF", "missense", "p.V600E")]),
             ("", "A", "T", "GENEINFO=TP53:7157|WRAP53:55135", [("TP53", None, None)]),
             ("", "A", "T", "Gene.refGene=TP53;ExonicFunc.refGene=stopgain",
              [("TP53", "stopgain", None)]),
