@@ -22,6 +22,7 @@ def way(request, monkeypatch):
     monkeypatch.setenv("POLLY_NATIVE", request.param)
     if request.param == "1" and compiled("_sparse") is None:
         pytest.skip("not compiled here")
+    return request.param
 
 
 def drawn(data, rows: int = 6, bound: int = 9) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -50,6 +51,46 @@ def test_transpose_and_group_are_stable_sorts(way, data):
         assert np.array_equal(rows.indptr[1:], np.cumsum(np.bincount(keys, minlength=9)))
         assert rows.minors.tolist() == majors[order].tolist()
         assert (rows.values.dtype, rows.values.tolist()) == (values.dtype, values[order].tolist())
+
+
+@pytest.mark.parametrize("kind", ["int32", "int64"])
+@pytest.mark.parametrize("order", ["rising", "falling", "any", "repeated"])
+@pytest.mark.parametrize("per_row", [2, 900])
+def test_many_keys_in_bands(way, kind, order, per_row):
+    rng = np.random.default_rng(per_row)
+    bound = 40_000
+    rows = [rng.choice(bound, rng.integers(1, 1 + per_row), replace=False) for _ in range(30)]
+    if order != "any":
+        rows = [np.sort(row)[:: -1 if order == "falling" else 1] for row in rows]
+    if order == "repeated":
+        rows[7] = np.repeat(rows[8], 2)
+    keys = np.concatenate(rows).astype(kind)
+    values = rng.random(len(keys))
+    indptr = np.cumsum([0, *map(len, rows)])
+    majors = np.repeat(np.arange(30, dtype=np.int32), np.diff(indptr))
+    by_key = np.argsort(keys, kind="stable")
+    backwards = sparse.group(majors[::-1], keys[::-1], values[::-1], bound)
+    for found in (
+        sparse.transpose(indptr, keys, values, bound),
+        sparse.group(majors, keys, values, bound),
+    ):
+        assert np.array_equal(np.diff(found.indptr), np.bincount(keys, minlength=bound))
+        assert np.array_equal(found.minors, majors[by_key])
+        assert np.array_equal(found.values, values[by_key])
+        assert found.rising == (order != "repeated" and way == "1")
+        assert np.array_equal(backwards.indptr, found.indptr)
+    assert sparse.sort_rows(backwards) == (len(rows[8]) if order == "repeated" else 0)
+    assert np.array_equal(backwards.minors, majors[by_key])
+
+
+def test_no_keys(way):
+    places, values = np.zeros(0, np.int32), np.zeros(0, np.float32)
+    for bound in (0, 3):
+        found = sparse.transpose(np.zeros(1, np.int64), places, values, bound)
+        assert found.indptr.tolist() == [0] * (bound + 1)
+        assert sparse.group(places, places, values, bound).indptr.tolist() == [0] * (bound + 1)
+    with pytest.raises(sparse.KeyOutOfRange):
+        sparse.group(np.zeros(1, np.int32), np.zeros(1, np.int32), np.ones(1), 0)
 
 
 @EACH
