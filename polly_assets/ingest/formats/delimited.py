@@ -61,6 +61,8 @@ _EXACT = 2**53
 _BEGINNING = 64
 """A NUL byte here says that the file is no text; one behind is damage to a text."""
 
+_CHROMOSOMES = ("chr", "chrom", "chromosome", "seqname", "seqnames")
+
 _NOT_DELIMITED = (
     b"!", b"##fileformat=", b"#1.", b"%%MatrixMarket", b"<", b"PAR1", b"[", b"^", b"{", b"\x89HDF",
 )  # fmt: skip
@@ -313,13 +315,16 @@ def _ids_column(file: Separated, text: Sequence[bool]) -> tuple[int, tuple[Notic
     """The column of the row ids: the first that is not empty.
 
     Where that has row numbers and no name, as a table with an index of its own is written, it is
-    the next one, if that names each row.
+    the next one, if that names each row. Where it has chromosomes, several rows of one, it is the
+    only other column of text that names each row, as in tables made for FastQTL.
     """
     header = file.header
     first = 0
     while first + 1 < len(header) and _unnamed(header[first]) and not any(_cells(file, first)):
         first += 1
     after = first + 1
+    if header[first].strip().lstrip("#").lower() in _CHROMOSOMES:
+        return _beside_chromosomes(file, text, first)
     if after >= len(header) or not (_unnamed(header[first]) and text[after]):
         return first, ()
     if _unnamed(header[after]):
@@ -330,6 +335,21 @@ def _ids_column(file: Separated, text: Sequence[bool]) -> tuple[int, tuple[Notic
         return first, ()
     message = f"column {first + 1} counts the rows; they are called by {file.header[after]!r}"
     return after, (Notice("row_numbers", message),)
+
+
+def _beside_chromosomes(
+    file: Separated, text: Sequence[bool], first: int
+) -> tuple[int, tuple[Notice, ...]]:
+    places = _cells(file, first)
+    found = [
+        i
+        for i in range(first + 1, len(file.header))
+        if text[i] and file.header[i].strip() and len(set(_cells(file, i))) == len(places)
+    ]
+    if len(found) != 1 or len(set(places)) == len(places):
+        return first, ()
+    message = f"column {first + 1} has chromosomes; rows are called by {file.header[found[0]]!r}"
+    return found[0], (Notice("ids_beside_chromosomes", message),)
 
 
 def _unnamed(name: str) -> bool:

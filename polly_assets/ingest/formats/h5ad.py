@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, ClassVar
 
 import h5py
@@ -69,6 +70,7 @@ class H5adReader(Reader):
 
 
 def _read(file: h5py.File, source: Source) -> ParsedDataset:
+    _check_single(file)
     findings = Findings()
     sidecar = dict(read_sidecar(source, findings))
     uns = child(file, "uns")
@@ -98,6 +100,19 @@ def _read(file: h5py.File, source: Source) -> ParsedDataset:
         data_type=data_type if isinstance(data_type, str) and data_type else SINGLE_CELL,
         notices=tuple(findings.notices),
     )
+
+
+def _check_single(file: h5py.File) -> None:
+    """Refuse MuData, whose modalities are AnnData of their own, with other observations."""
+    modalities = child(file, "mod")
+    if isinstance(modalities, h5py.Group) and child(file, "X") is None:
+        raise BadInput(
+            "unsupported_format",
+            f"found MuData with the modalities {', '.join(islice(modalities, _SHOWN))}, expected "
+            "one AnnData",
+            place="/mod",
+            hint='write each modality by itself, as mdata["rna"].write_h5ad("x_rna.h5ad")',
+        )
 
 
 def _note_overridden(uns: dict[str, Any], sidecar: dict[str, Any], findings: Findings) -> None:

@@ -193,6 +193,13 @@ def _group(group: h5py.Group, findings: Findings) -> pl.Series | None:
         if names is None or codes.dtype.kind not in "iu":
             return None
         return categorical(read_array(codes), names, group.name)
+    if isinstance(codes, h5py.Dataset):
+        raise BadInput(
+            "bad_categories",
+            "found codes of categories and no categories",
+            place=group.name,
+            hint="write the file anew with AnnData",
+        )
     values, mask = child(group, "values"), child(group, "mask")
     if isinstance(values, h5py.Dataset) and isinstance(mask, h5py.Dataset):
         column = read_column(values, findings)

@@ -35,8 +35,8 @@ _TEXT_COLUMNS = 5
 
 _LISTED = 10
 
-_STATISTICS = frozenset({"b", "f", "lr", "stat", "t", "z"})
-"""What stands beside fold changes in tables of results, and might be a sample elsewhere."""
+_STATISTICS = frozenset({"b", "cluster", "f", "lr", "score", "stat", "t", "z"})
+"""What stands beside fold changes or places of features, and might be a sample elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,8 +210,8 @@ def _orientation(
 def _numbered(table: Columns, values: Sequence[bool], file: str) -> tuple[Notice, ...]:
     """A Notice where samples are called by numbers; BadInput `no_header` where these are values.
 
-    They are where one has a point or comes twice, or where the cell before them is an id like
-    those below it.
+    They are where one has a point, comes twice or is alone, or where the cell before them is an
+    id like those below it.
     """
     names = [name.strip() for i, name in enumerate(table.names) if values[i]]
     if not all(map(is_number, names)):
@@ -219,7 +219,8 @@ def _numbered(table: Columns, values: Sequence[bool], file: str) -> tuple[Notice
     corner = table.names[table.ids].strip()
     alike = [shape_of(name) == shape_of(corner) for name in table.first_ids]
     whole = all(name.isdecimal() for name in names)
-    if whole and len(set(names)) == len(names) and not (corner and sum(alike) * 2 > len(alike)):
+    several = len(names) > 1 and len(set(names)) == len(names)
+    if whole and several and not (corner and sum(alike) * 2 > len(alike)):
         message = f"samples are called by numbers ({', '.join(names[:3])}): is that the header?"
         return (Notice("numbers_as_sample_ids", message),)
     raise BadInput(

@@ -483,3 +483,35 @@ def test_table_of_features(tmp_path: Path) -> None:
         "chr": ["17", None],
         "symbol": ["TP53", "MYC"],
     }
+
+
+def test_rows_of_chromosomes_are_called_by_their_genes(tmp_path: Path) -> None:
+    rows = "#chr\tstart\tend\tgene_id\tS1\tS2\nchr1\t1\t2\tENSG1\t.5\t1\nchr1\t5\t6\tENSG2\t3\t4\n"
+    found = parse(tmp_path, rows, "x.txt")
+    assert ids(found) == (["ENSG1", "ENSG2"], ["S1", "S2"])
+    assert found.features["#chr"].to_list() == ["chr1", "chr1"]
+    assert "ids_beside_chromosomes" in codes(found)
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (
+            "chrom,start,end,name,score,strand\nchr1,1,2,a,5,+\nchr1,3,4,b,6,-\n",
+            "no_sample_columns",
+        ),
+        ("gene,p_val,avg_log2FC,cluster\nTP53,.1,2,0\nMYC,.2,3,1\n", "no_sample_columns"),
+        ("Reads,100,x\nSaturation,0.5,y\nCells,7,z\n", "no_header"),
+    ],
+)
+def test_places_results_and_summaries_are_no_matrix(
+    tmp_path: Path, content: str, code: str
+) -> None:
+    assert refuse(tmp_path, content).code == code
+
+
+@pytest.mark.parametrize("corner", ["SampleID", "Patient ID", "cellBarcode", "DepMap_ID"])
+def test_samples_in_rows_however_their_column_is_spelled(tmp_path: Path, corner: str) -> None:
+    found = parse(tmp_path, f"{corner},TP53,MYC\np1,1,2.5\np2,3,4\np3,5,6\n")
+    assert ids(found) == (["TP53", "MYC"], ["p1", "p2", "p3"])
+    assert codes(found) == ["orientation_guessed"]

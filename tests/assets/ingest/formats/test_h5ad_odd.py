@@ -387,6 +387,16 @@ REFUSED: dict[str, tuple[Change, str, str]] = {
     "codes too large": (categorical(np.array([0, 1, 9, 0, 0])), "bad_categories", "/obs/z"),
     "codes below -1": (categorical(np.array([0, 1, -2, 0, 0])), "bad_categories", "/obs/z"),
     "codes in a matrix": (categorical(np.zeros((N, 2), int)), "bad_categories", "/obs/z"),
+    "categories gone": (
+        lambda f: (
+            categorical(np.array([0, 1, 0, 0, 0]))(f), f.__delitem__("obs/z/categories")
+        ),
+        "bad_categories", "/obs/z"
+    ),
+    "MuData": (
+        lambda f: (f.__delitem__("X"), f.create_group("mod/rna"), f.create_group("mod/prot")),
+        "unsupported_format", "/mod"
+    ),
     "codes short": (categorical(np.array([0, 1])), "column_length", "/obs/z"),
     "obs gone": (lambda f: f.__delitem__("obs"), "missing_element", "/obs"),
     "var gone": (lambda f: f.__delitem__("var"), "missing_element", "/var"),
