@@ -43,7 +43,7 @@ _GENOME = re.compile(
 _OUTPUT = re.compile(
     r"(?:sample_)?(?P<kind>filtered|raw)_(?:feature|gene)_bc_matri(?:x|ces)(?:_mex|_h5)?"
     r"|(?P<bare>filtered|raw)|sample_feature_bc_matrix|outs|count|solo\.out|gene"
-    r"|alevin|counts_(?:un)?filtered|dge_(?:un)?filtered|(?:filtered|raw)_peak_bc_matrix"
+    r"|alevin|all-sample|all-well|counts_(?:un)?filtered|dge_(?:un)?filtered|(?:filtered|raw)_peak_bc_matrix"
 )
 
 

@@ -123,4 +123,4 @@ def test_matrices_that_are_called_alike_are_named_by_their_run(tmp_path: Path) -
     names = {within_run(f"alevin/{name}", folder / name) for name in TOOLS["alevin"]}
     assert names == {f"run1/alevin/{name}" for name in TOOLS["alevin"]}
     assert dataset_name("run1/alevin/quants_mat.mtx") == "run1"
-    assert dataset_name("lung/all-sample/DGE_filtered/DGE.mtx") == "all-sample"
+    assert dataset_name("lung/all-sample/DGE_filtered/DGE.mtx") == "lung"
