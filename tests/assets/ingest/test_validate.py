@@ -124,10 +124,12 @@ def test_a_defect_of_a_reader_is_an_error_of_its_file(write, monkeypatch):
 
 
 def test_real_files(real_data):
-    """Of the GCT folder: five matrices, of which one states wrong dimensions, one label file."""
+    """Of the GCT folder: five matrices, of which one states wrong dimensions, one has labels."""
     found = findings(real_data / "formats" / "gct")
     errors = {each.file: each.code for each in found if each.severity is Severity.ERROR}
-    assert errors.keys() == {"Leukemia.cls", "modzs_n25x50.gct"}
+    assert errors.keys() == {"modzs_n25x50.gct"}
+    beside = {each.file: each.beside for each in found if each.severity == "ok"}
+    assert beside["Leukemia_hgu95av2.gct.gz"] == ("Leukemia.cls",)
     shapes = {each.file: (each.samples, each.features) for each in found if each.severity == "ok"}
     assert shapes["Leukemia_hgu95av2.gct.gz"] == (48, 12564)
     assert shapes["test_l1000.gct"] == (377, 978)
