@@ -264,14 +264,23 @@ def _site(  # noqa: PLR0917 - one row's parts
 
 
 class SegReader(Reader):
-    """Reads segmented copy numbers (`.seg`) that are given alone, with their sidecars."""
+    """Reads segmented copy numbers that are given alone, with their sidecars.
+
+    GDC and GISTIC call such tables `x.seg.v2.txt`, `x.seg.txt` too: these have the columns.
+    """
 
     name = "cbio_seg"
-    suffixes = (".seg",)
+    suffixes = (".seg", ".tsv", ".txt")
 
     def sniff(self, name: str, head: bytes) -> bool:
-        """By suffix, unless the content is binary."""
-        return name.removesuffix(".gz").endswith(self.suffixes) and b"\0" not in head
+        """By the suffix `.seg`, unless the content is binary, or by the column names."""
+        if b"\0" in head:
+            return False
+        first = head.removeprefix(b"\xef\xbb\xbf").decode("latin-1").lstrip().split("\n", 1)[0]
+        names = [cell.strip(' "\r').lower() for cell in first.split("\t")]
+        needed = ("sample", "start", "end", "mean")
+        by_columns = all(set(_SEGMENT[what]).intersection(names) for what in needed)
+        return by_columns or name.removesuffix(".gz").endswith(".seg")
 
     def read(self, source: Source) -> Iterator[ParsedDataset | FailedDataset]:
         """The one dataset of the file."""

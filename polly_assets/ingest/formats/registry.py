@@ -46,7 +46,7 @@ _HERE = "polly_assets.ingest.formats"
 
 READERS: tuple[ReaderRow, ...] = (
     ReaderRow("cbio_clinical", f"{_HERE}.cbio_clinical:ClinicalReader", (".txt",)),
-    ReaderRow("cbio_seg", f"{_HERE}.cbio_events:SegReader", (".seg",)),
+    ReaderRow("cbio_seg", f"{_HERE}.cbio_events:SegReader", (".seg", ".tsv", ".txt")),
     ReaderRow("cbio_study", f"{_HERE}.cbio_study:StudyReader", ("meta_study.txt",)),
     ReaderRow("count_files", f"{_HERE}.sample_counts:CountFilesReader", COUNT_ENDINGS),
     ReaderRow("csv", f"{_HERE}.delimited:CsvReader", (".csv",)),

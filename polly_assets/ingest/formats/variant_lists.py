@@ -32,6 +32,8 @@ _MAF = frozenset({"hugosymbol", "tumorsamplebarcode", "variantclassification"})
 
 def lists_variants(head: bytes) -> bool:
     """Whether a file's first bytes name the columns of a list: a row per variant and sample."""
+    if b"\0" in head:
+        return False
     names = _columns(head.removeprefix(b"\xef\xbb\xbf"))
     return names >= _MAF or not any(names.isdisjoint(kind) for kind in _KINDS)
 

@@ -10,6 +10,7 @@ from polly_assets.ingest.formats.grouping import group_sources
 from polly_assets.ingest.formats.never_data import never_data
 from polly_assets.ingest.formats.registry import reader_for
 from polly_assets.ingest.formats.text import base_name
+from polly_assets.ingest.formats.variant_lists import lists_variants
 from polly_assets.ingest.validate import Severity, validate
 from polly_resources.errors import BadInput
 
@@ -69,3 +70,20 @@ def test_a_matrix_with_a_row_per_variant_is_one() -> None:
 
 def test_bgzip_by_its_own_ending_is_no_part_of_the_id() -> None:
     assert base_name("a/gnomad.sites.chr1.vcf.bgz") == "gnomad.sites.chr1"
+
+
+@pytest.mark.parametrize("name", ["tcga.seg.v2.txt", "gistic.seg.txt.gz", "x.tsv", "x.seg"])
+@pytest.mark.parametrize(
+    "columns",
+    [
+        "GDC_Aliquot\tChromosome\tStart\tEnd\tNum_Probes\tSegment_Mean",
+        '"ID"\t"chrom"\t"loc.start"\t"loc.end"\t"num.mark"\t"seg.mean"',
+    ],
+)
+def test_segments_by_any_name_are_no_matrix(name: str, columns: str) -> None:
+    assert reader_for(name, f"{columns}\r\nS1\t1\t9\t20\t5\t-0.5\r\n".encode()).name == "cbio_seg"
+
+
+def test_wide_text_is_no_list_of_variants() -> None:
+    head = "Hugo_Symbol\tVariant_Classification\tTumor_Sample_Barcode\n".encode("utf-16")
+    assert not lists_variants(head)
