@@ -30,6 +30,8 @@ COPY_NUMBERS = "Copy Number Variation"
 
 _WHOLE = re.compile(r"(\d{1,18})(\.0*)?")
 _FLOAT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_JSON = json.JSONEncoder(ensure_ascii=False)
+_PLACES = {name: place for place, name in enumerate(FIELDS)}
 _MISSING = ("", "na", "n/a", "nan", "null")
 _SEGMENT: Mapping[str, tuple[str, ...]] = {
     "sample": ("id", "sample", "gdc_aliquot", "sampleid"),
@@ -116,7 +118,7 @@ class _Rows:
                     hint="give each row the id of its sample",
                 )
             own = dict(zip(keys, (cell or None for cell in cells), strict=True))
-            yield _Row(row, json.dumps(own, ensure_ascii=False), line)
+            yield _Row(row, _JSON.encode(own), line)
         if not keys:
             raise self._missing([], 1, self._needed[0])
 
@@ -170,7 +172,10 @@ def _present(cell: str) -> str | None:
 
 
 def _values(**known: Any) -> Sequence[Any]:
-    return [known.get(name) for name in FIELDS]
+    row: list[Any] = [None] * len(FIELDS)
+    for name, value in known.items():
+        row[_PLACES[name]] = value
+    return row
 
 
 def read_segments(path: Path, file: str) -> Events:
