@@ -15,7 +15,7 @@ import polars as pl
 
 from polly_assets.ingest.formats.geo_values import Floats
 from polly_assets.ingest.formats.lines import Blocks, Stretch
-from polly_assets.ingest.formats.sample_counts_kinds import Kind, is_total
+from polly_assets.ingest.formats.sample_counts_kinds import Kind, totals
 from polly_assets.ingest.formats.table import Layout, read_blocks, unique_names
 from polly_resources.errors import BadInput
 from polly_resources.records import Notice
@@ -58,7 +58,7 @@ def read_counts(path: Path, name: str, kind: Kind) -> Counts:
         [np.asarray(block) for block in matrix.blocks(1 << 16)] or [_none(layout)]
     )
     ids = frame["c0"].fill_null("").str.strip_chars().alias("feature_id")
-    total = np.array([is_total(text, kind.program) for text in ids.to_list()], bool)
+    total = totals(ids, kind.program).to_numpy()
     if total.all():
         raise BadInput(
             "no_rows",

@@ -16,6 +16,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import polars as pl
+
 from polly_assets.ingest.formats.orientation import (
     is_annotation,
     is_number,
@@ -94,11 +96,12 @@ _PROGRAMS: Sequence[_Program] = (
 )  # fmt: skip
 
 
-def is_total(feature: str, program: str) -> bool:
-    """Whether a row counts reads that are in no feature; htseq before 0.6 wrote it without `__`."""
+def totals(ids: pl.Series, program: str) -> pl.Series:
+    """Which rows count reads outside of features; htseq before 0.6 called them without `__`."""
     if program in ("star", "gdc"):
-        return feature in _STAR_TOTALS
-    return feature.startswith("__") or (program == "htseq" and feature in _HTSEQ_TOTALS)
+        return ids.is_in(_STAR_TOTALS)
+    marked = ids.str.starts_with("__")
+    return marked | ids.is_in(_HTSEQ_TOTALS) if program == "htseq" else marked
 
 
 def kind_of(head: bytes, *, lone: bool = True) -> Kind | None:

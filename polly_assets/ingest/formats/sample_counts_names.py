@@ -9,11 +9,11 @@ folder `GSE1_RAW`. Keep out: what is in the files (`sample_counts_kinds`).
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from polly_assets.ingest.formats.description_names import marked
+from polly_assets.ingest.formats.description_names import PLAIN_DESCRIPTIONS, marked, sidecar_key
 from polly_assets.ingest.formats.tenx_names import member
 
 KEY = "counts."
@@ -50,6 +50,7 @@ _PROGRAMS: Mapping[str, re.Pattern[str]] = {
     ),
 }  # fmt: skip
 _SERIES = re.compile(r"(gse\d+)(?:[_.-].*)?(?:_series_matrix\.txt|\.soft|_family\.txt|\.xml)")
+_SHEET = re.compile(r"gse\d+[_.](metadata|samples)")
 _RAW = re.compile(r"(gse\d+)(?:[_.-]raw.*)?", re.IGNORECASE)
 _ENDING = re.compile(rf"{_TEXT}(\.gz)?$|\.gz$", re.IGNORECASE)
 
@@ -87,12 +88,19 @@ def with_counts(groups: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, 
     """The main files with their sidecars, where files of one sample each were put together.
 
     The first file by name, which may have sidecars, is the main one, or else a description of
-    the series; of the others those join that have no sidecars of their own.
+    the series; of the others those join that have no sidecars of their own. Tables that
+    describe nothing else (`metadata.csv`, `GSE1_samples.csv`) describe the only such files of
+    their folder.
     """
     pools: dict[tuple[str, str], list[str]] = defaultdict(list)
     for main in sorted(groups):
         if found := named(main):
             pools[main.rpartition("/")[0], found.pool].append(main)
+    alone = Counter(folder for folder, _ in pools)
+    sheets: dict[str, list[str]] = defaultdict(list)
+    for main in sorted(main for main, beside in groups.items() if not beside):
+        if _is_sheet(main):
+            sheets[main.rpartition("/")[0]].append(main)
     series = _series(groups)
     joined = {main: dict(beside) for main, beside in groups.items()}
     for (folder, pool), mains in pools.items():
@@ -103,7 +111,20 @@ def with_counts(groups: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, 
             if main != first and not groups[main] and key not in joined[first]:
                 joined[first][key] = main
                 del joined[main]
+        if alone[folder] == 1:
+            for sheet in sheets.get(folder, ()):
+                key = sidecar_key(sheet.rpartition("/")[2].lower().removesuffix(".gz"))
+                if sheet in joined and key not in joined[first]:
+                    joined[first][key] = sheet
+                    del joined[sheet]
     return joined
+
+
+def _is_sheet(main: str) -> bool:
+    """Whether a file may be a table that describes all samples of its folder."""
+    stem, _, ending = main.rpartition("/")[2].lower().removesuffix(".gz").rpartition(".")
+    called = stem in PLAIN_DESCRIPTIONS or _SHEET.fullmatch(stem) is not None
+    return called and ending in ("csv", "tsv")
 
 
 def _series(mains: Iterable[str]) -> dict[str, dict[str, list[str]]]:

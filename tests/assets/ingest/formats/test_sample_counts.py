@@ -427,6 +427,14 @@ def test_sidecars_of_the_first_file_describe_all(tmp_path):
     assert column(dataset, "age") == [None, 3]
 
 
+@pytest.mark.parametrize("name", ["metadata.csv", "samples.csv", "GSE4_metadata.csv"])
+def test_a_table_of_samples_in_their_folder_describes_them(tmp_path, name):
+    files = {f"GSE4_RAW/{each}": text for each, text in gsm(HTSEQ, 2).items()}
+    files[f"GSE4_RAW/{name}"] = "sample_id,age\nGSM2,7\nGSM1,5\n"
+    dataset = only(read(tmp_path, files))
+    assert (dataset.dataset_id, column(dataset, "age")) == ("GSE4", ["5", "7"])
+
+
 def test_files_with_sidecars_of_their_own_stand_alone():
     names = ["GSM1.txt", "GSM2.txt", "GSM2.json", "GSM3.txt"]
     groups = {group.main: group.sidecars for group in group_sources(names)}
