@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polly_assets.ingest.formats.base import FailedDataset, Matrix, ParsedDataset, Source
@@ -17,6 +17,7 @@ from polly_assets.ingest.formats.grouping import beginnings_of, group_sources
 from polly_assets.ingest.formats.registry import reader_for
 from polly_assets.ingest.formats.sample_counts_kinds import kind_of
 from polly_assets.ingest.formats.sample_counts_names import around, named
+from polly_assets.ingest.manifests import described
 from polly_assets.ingest.reading import datasets
 from polly_resources.errors import BadInput
 
@@ -435,6 +436,22 @@ def test_a_table_of_samples_in_their_folder_describes_them(tmp_path, name):
     assert (dataset.dataset_id, column(dataset, "age")) == ("GSE4", ["5", "7"])
 
 
+def test_a_manifest_names_the_dataset_of_several_files(tmp_path):
+    files = {name: tmp_path / name for name in gsm(HTSEQ, 3)}
+    write(tmp_path, gsm(HTSEQ, 3))
+    rows = "".join(f"{name},D9,t\n" for name in files)
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_text(f"file,dataset_id,title\n{rows}")
+    made = tmp_path / "made"
+    made.mkdir()
+    found = described({**files, "manifest.csv": manifest}, "manifest.csv", made)
+    (group,) = group_sources(sorted(found))
+    beside = {key: found[name] for key, name in group.sidecars.items()}
+    dataset = only(list(datasets(Source(found[group.main], group.main, beside))))
+    assert (dataset.dataset_id, dataset.metadata["title"]) == ("D9", "t")
+    assert column(dataset, "sample_id") == ["GSM1", "GSM2", "GSM3"]
+
+
 def test_files_with_sidecars_of_their_own_stand_alone():
     names = ["GSM1.txt", "GSM2.txt", "GSM2.json", "GSM3.txt"]
     groups = {group.main: group.sidecars for group in group_sources(names)}
@@ -523,6 +540,7 @@ def test_names_around_a_file_and_beginnings():
     assert reader_for("GSM1_x.txt", b"A\t1\n").name == "count_files"
 
 
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(
         st.dictionaries(st.sampled_from("ABCDEFGH"), st.integers(0, 2**53 - 1), min_size=5),
