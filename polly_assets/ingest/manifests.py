@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from polly_assets.ingest.formats.grouping import SourceGroup, beginnings_of, group_sources
+from polly_assets.ingest.formats.sample_counts_names import named as counts_one_sample
 from polly_assets.ingest.formats.separated import read_rows
 from polly_assets.ingest.formats.text import base_name, decode, read_bytes
 from polly_resources.errors import BadInput
@@ -147,6 +148,8 @@ class _Files:
         for group in found:
             if group.main == row.file:
                 return group
+        if counts_one_sample(row.file):  # once described, it stands alone
+            return SourceGroup(row.file)
         main = next((g.main for g in found if row.file in g.sidecars.values()), None)
         what = f"belongs to {main!r}" if main else "is no data"
         raise _bad(f"{row.file!r} {what}, expected a file that is a dataset", self.manifest, row)

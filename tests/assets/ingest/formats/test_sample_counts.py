@@ -436,20 +436,34 @@ def test_a_table_of_samples_in_their_folder_describes_them(tmp_path, name):
     assert (dataset.dataset_id, column(dataset, "age")) == ("GSE4", ["5", "7"])
 
 
-def test_a_manifest_names_the_dataset_of_several_files(tmp_path):
-    files = {name: tmp_path / name for name in gsm(HTSEQ, 3)}
-    write(tmp_path, gsm(HTSEQ, 3))
-    rows = "".join(f"{name},D9,t\n" for name in files)
-    manifest = tmp_path / "manifest.csv"
+def follow(folder: Path, ids: list[str]) -> list[ParsedDataset | FailedDataset]:
+    """What becomes of three files that a manifest gives these dataset ids."""
+    texts = gsm(HTSEQ, 3)
+    write(folder, texts)
+    files = {name: folder / name for name in texts}
+    manifest = folder / "manifest.csv"
+    rows = "".join(f"{name},{one},t\n" for name, one in zip(files, ids, strict=True))
     manifest.write_text(f"file,dataset_id,title\n{rows}")
-    made = tmp_path / "made"
+    made = folder / "made"
     made.mkdir()
     found = described({**files, "manifest.csv": manifest}, "manifest.csv", made)
-    (group,) = group_sources(sorted(found))
-    beside = {key: found[name] for key, name in group.sidecars.items()}
-    dataset = only(list(datasets(Source(found[group.main], group.main, beside))))
+    sources = [
+        Source(found[g.main], g.main, {key: found[name] for key, name in g.sidecars.items()})
+        for g in group_sources(sorted(found))
+    ]
+    return [item for source in sources for item in datasets(source)]
+
+
+def test_a_manifest_names_the_dataset_of_several_files(tmp_path):
+    dataset = only(follow(tmp_path, ["D9", "D9", "D9"]))
     assert (dataset.dataset_id, dataset.metadata["title"]) == ("D9", "t")
     assert column(dataset, "sample_id") == ["GSM1", "GSM2", "GSM3"]
+
+
+def test_a_manifest_may_make_each_file_a_dataset(tmp_path):
+    found = follow(tmp_path, ["D1", "D2", "D3"])
+    assert [item.dataset_id for item in found] == ["D1", "D2", "D3"]
+    assert all(isinstance(item, ParsedDataset) and item.samples.height == 1 for item in found)
 
 
 def test_files_with_sidecars_of_their_own_stand_alone():
