@@ -24,15 +24,16 @@ _ENOUGH = 3
 
 
 def exchanged(obs: pl.Series, var: pl.Series) -> bool:
-    """Whether `obs` is named like genes and `var` is not.
+    """Whether `obs` is named like genes and `var` is not."""
+    return names_genes(obs) and not names_genes(var)
 
-    Named like genes is what has at least half Ensembl ids (of the first thousand), or three
-    well-known symbols of human or mouse genes.
+
+def names_genes(names: pl.Series) -> bool:
+    """Whether names are those of genes.
+
+    At least half are Ensembl ids (of the first thousand), or three are well-known symbols of human
+    or mouse genes.
     """
-    return _genes(obs) and not _genes(var)
-
-
-def _genes(names: pl.Series) -> bool:
     some = names.head(_LOOKED_AT).to_list()
     ensembl = [name for name in some if name.startswith("ENS") and _ENSEMBL.fullmatch(name)]
     if len(ensembl) * 2 >= max(1, len(some)):

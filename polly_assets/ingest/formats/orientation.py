@@ -9,6 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Sequence
 
+import polars as pl
+
+from polly_assets.ingest.formats.h5ad_exchanged import names_genes
 from polly_assets.ingest.formats.table import is_missing
 
 _ANNOTATION_WORDS = """
@@ -112,7 +115,7 @@ def looks_like_samples_as_rows(header: Sequence[str], rows: Sequence[str], count
 
     Whatever its size it has where the rows are barcodes of cells or accessions (GSM, SRR, TCGA,
     ACH, ...) and the columns look like genes; and where the columns are surely genes (Ensembl
-    ids, or `TP53 (7157)` as DepMap has them) and the rows do not look like any. Else it has where
+    ids, or `TP53 (7157)` as DepMap has them) and the rows are no genes. Else it has where
     all of these hold: at least 50 columns and 5 columns per row (`count` rows);
     the column names look like genes (Ensembl ids, or symbols that do not all begin alike and
     of which at least 1 in 10 differs from the others in more than digits); the row ids look
@@ -122,7 +125,7 @@ def looks_like_samples_as_rows(header: Sequence[str], rows: Sequence[str], count
     if _mostly(rows, _CELL, _ACCESSION) and not _mostly(header, _CELL, _ACCESSION):
         return looks_like_genes(header)
     if _mostly(header, _ENSEMBL, _NUMBERED_GENE) and not _mostly(rows, _ENSEMBL, _NUMBERED_GENE):
-        return not looks_like_genes(rows) or _sample_like(rows)
+        return not names_genes(pl.Series(rows, dtype=pl.String))
     wide = len(header) >= max(_MANY_COLUMNS, _COLUMNS_PER_ROW * count)
     return wide and looks_like_genes(header) and _sample_like(rows)
 

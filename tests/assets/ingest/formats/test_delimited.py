@@ -248,6 +248,8 @@ def test_orientation_guessed(tmp_path: Path) -> None:
         ([f"ENSG{i:011d}" for i in range(20)], [f"Cell{i}" for i in range(30)], True),
         ([f"ENSG{i:011d}" for i in range(20)], [f"ENSG{i:011d}" for i in range(3)], False),
         ([f"ENSG{i:011d}" for i in range(20)], ["TP53", "EGFR", "MYC", "CDK4"], False),
+        ([f"ENSG{i:011d}" for i in range(20)], ["T cells", "B cells", "NK", "DC"], True),
+        ([f"ENSG{i:011d}" for i in range(20)], ["A549", "MCF7", "HeLa", "K562"], True),
         (["TP53 (7157)", "MYC (4609)"], [f"ACH-{i:06d}" for i in range(9)], True),
         (["TP53", "EGFR", "MYC"], ["ACGTACGTACGTACGT-1"] * 9, True),
         (["TP53", "EGFR", "MYC"], ["s1_ACGTACGTACGT"] * 9, True),
