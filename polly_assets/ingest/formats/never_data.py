@@ -15,6 +15,8 @@ _NAMES = (
     r"manifest\.csv(\.gz)?", r"manifest\.txt", r"gdc_manifest.*\.(tsv|txt)", r"filelist\.txt",
     r"(md5|sha1|sha256|sha512)(sums?)?(\.txt)?", r"checksums?(\.txt)?",
     r"dockerfile", r"makefile", r"snakefile", r"requirements\.txt", r"snpeff_genes\.txt",
+    r"(barcodes|features)\.stats", r"umipercellsorted\.txt", r"metrics_summary\.csv",
+    r"web_summary\.html", r"(run|cmd|meta)_info\.json", r"inspect\.json",
 )  # fmt: skip
 _ENDINGS = (
     "md", "log",

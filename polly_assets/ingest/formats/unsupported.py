@@ -48,6 +48,8 @@ KINDS: tuple[Kind, ...] = (
          (b"RDX2", b"RDX3", b"RDA2", b"RDA3", b"X\n\0\0\0", b"A\n2\n", b"A\n3\n")),
     Kind("a Zarr store", 'write it as .h5ad: anndata.read_zarr("x.zarr").write_h5ad("x.h5ad")',
          (".zarr", "/.zgroup", "/.zattrs")),
+    Kind("a MuData file", 'write each modality by itself: mdata["rna"].write_h5ad("x_rna.h5ad")',
+         (".h5mu",), (b"mudata (format",)),
     Kind("an Arrow or Feather file",
          'write it as Parquet: pandas.read_feather("x.feather").to_parquet("x.parquet")',
          (".arrow", ".feather", ".ipc"), (b"ARROW1", b"FEA1")),
