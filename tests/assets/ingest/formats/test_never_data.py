@@ -20,8 +20,8 @@ from polly_resources.errors import BadInput
     [
         "a.bam.bai", "a.vcf.gz.csi", "a.vcf.gz.md5", "a.vcf.gz.tbi", "a.vcf.idx",
         "checksums.sha256", "filelist.txt", "gdc_manifest.2024-01-01.txt", "genome.dict",
-        "genome.fa.fai", "LICENSE", "MANIFEST.txt", "Makefile", "md5sums.txt", "meta_cna.txt.bak", "metrics_summary.csv",
-        "Features.stats", "web_summary.html", "run_info.json",
+        "genome.fa.fai", "LICENSE", "MANIFEST.txt", "Makefile", "md5sums.txt", "meta_cna.txt.bak",
+        "metrics_summary.csv", "Features.stats", "web_summary.html", "run_info.json",
         "meta_cna.txt~", "readme_first.txt", "run.log", "snpEff_genes.txt", "Thumbs.db",
     ],
 )  # fmt: skip
