@@ -136,5 +136,5 @@ def filled(spec: TableSpec, rows: list[dict[str, Any]]) -> pa.Table:
 
 
 def published_samples(parsed: ParsedDataset) -> pa.Table:
-    rows = sample_rows(parsed, 0).to_pylist()
+    rows = pa.concat_tables(sample_rows(parsed, 0)).to_pylist()
     return filled(SAMPLES, [{**row, "name": row["sample_id"]} for row in rows])

@@ -16,7 +16,11 @@ from polly_assets.ingest.formats.registry import READERS
 from polly_assets.ingest.formats.text import read_bytes
 from polly_resources.errors import BadInput
 
-HDF5 = ("gctx", "h5ad", "loom", "tenx_h5")
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+BEGINNINGS = {
+    **dict.fromkeys(("gctx", "h5ad", "loom", "tenx_h5"), SIGNATURE),
+    "count_files": b"TP53\t1\n",
+}
 
 
 def bomb(path: Path, size: int) -> Path:
@@ -44,7 +48,7 @@ def test_a_bomb_is_refused_before_it_fills_memory(tmp_path: Path) -> None:
 @pytest.mark.parametrize("row", READERS, ids=lambda row: row.name)
 def test_every_reader_refuses_a_bomb(row, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packed, "FREE_BYTES", 1 << 20)
-    beginning = b"\x89HDF\r\n\x1a\n" if row.name in HDF5 else b""
+    beginning = BEGINNINGS.get(row.name, b"")
     path = tmp_path / f"x{row.suffixes[0]}.gz"
     path.write_bytes(gzip.compress(beginning + bytes(8 << 20)))
     beside = {name: tmp_path / f"{name}.tsv" for name in ("barcodes", "features")}
