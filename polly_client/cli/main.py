@@ -8,6 +8,7 @@ argument, file or query, or a name that does not exist), 3 = a fault of the plat
 from __future__ import annotations
 
 import logging
+import signal
 import traceback
 from collections.abc import Iterable
 from pathlib import Path
@@ -138,4 +139,8 @@ app.add_typer(verbs_atlas.app, name="atlas")
 
 def run() -> None:
     """The entry point of the `polly` script."""
+    # Shells start what is behind `&` without Ctrl-C, and Dagster lets SIGTERM do what that does:
+    # nothing could end the command, nor the processes that it starts.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     app()

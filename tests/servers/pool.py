@@ -19,8 +19,12 @@ S = TypeVar("S", bound=Server)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let SIGTERM end the session as Ctrl-C does, so that its servers are stopped."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Let SIGTERM end the session as Ctrl-C does, so that its servers are stopped.
+
+    Ctrl-C does so behind a shell's `&`, too: Dagster gives its meaning to SIGTERM.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
 
 
 def lacks(reason: str) -> NoReturn:

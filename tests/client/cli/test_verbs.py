@@ -277,3 +277,15 @@ def test_closed_pipe_is_quiet(tmp_path):
 
 def test_command_is_named(run):
     assert app.info.name == "polly"
+
+
+def test_what_a_shell_put_behind_can_be_ended():
+    code = """
+import signal
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+from polly_client.cli import main
+main.app = lambda: print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+main.run()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"
