@@ -179,8 +179,10 @@ def _readable(name: str, path: Path, given: Given) -> bool:
         kind = next((kind for test, kind in _KINDS if test(mode)), "a device")
         given.skipped[name] = kind
         return False
-    if not os.access(path, os.R_OK):
-        given.refused[name] = _unreadable(path, PermissionError(13, "Permission denied"), "file")
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        given.refused[name] = _unreadable(path, error, "file")
         return False
     return True
 

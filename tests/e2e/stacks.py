@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.machine import lacks
 from tests.servers.base import data_folder
-from tests.servers.pool import lacks
 
 if TYPE_CHECKING:
     from tests.servers.profiles import Stack

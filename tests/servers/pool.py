@@ -5,14 +5,14 @@ A server that this machine cannot install is a reason to skip, said aloud; in CI
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 from collections.abc import Iterator
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
 import pytest
 
+from tests.machine import lacks
 from tests.servers.base import AWS, Server, data_folder
 
 S = TypeVar("S", bound=Server)
@@ -25,13 +25,6 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
-
-
-def lacks(reason: str) -> NoReturn:
-    """End a test that this machine cannot run: skipped, but failed in CI."""
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 class Pool:

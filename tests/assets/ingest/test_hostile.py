@@ -10,6 +10,7 @@ import os
 import socket
 import struct
 import tarfile
+import tempfile
 import zipfile
 import zlib
 from pathlib import Path
@@ -24,6 +25,7 @@ from polly_assets.ingest.given import collect, survey
 from polly_resources.errors import BadInput
 from tests.assets.ingest.archives import add, tarred, zipped
 from tests.assets.instance import gct
+from tests.machine import ordinary_user
 
 A, B = gct().encode(), gct([[1]]).encode()
 FILES = {"a.gct": A, "d/b.gct": B}
@@ -340,14 +342,17 @@ class TestFolders:
         assert given.refused[shown].code == "unsafe_name" and shown.isprintable()
         assert set(given.files) == {"a.gct"}
 
-    @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
-    def test_what_may_not_be_read(self, write):
-        write("f/a.gct").chmod(0)
-        folder = write("f/d/b.gct").parent
-        folder.chmod(0)
-        given = survey([folder.parent])
-        folder.chmod(0o700)
-        assert {name: e.code for name, e in given.refused.items()} == {
+    def test_what_may_not_be_read(self):
+        with tempfile.TemporaryDirectory() as name:
+            given = Path(name)
+            given.chmod(0o755)
+            (given / "a.gct").write_bytes(A)
+            (given / "a.gct").chmod(0)
+            (given / "d").mkdir(0)
+            with ordinary_user():
+                found = survey([given])
+            (given / "d").chmod(0o700)
+        assert {name: e.code for name, e in found.refused.items()} == {
             "a.gct": "unreadable_file",
             "d/": "unreadable_file",
         }

@@ -9,7 +9,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from polly_assets.native import sparse
-from polly_assets.native.compiled import compiled
 
 WAYS = ("1", "0")
 EACH = settings(
@@ -20,8 +19,8 @@ EACH = settings(
 @pytest.fixture(params=WAYS)
 def way(request, monkeypatch):
     monkeypatch.setenv("POLLY_NATIVE", request.param)
-    if request.param == "1" and compiled("_sparse") is None:
-        pytest.skip("not compiled here")
+    if request.param == "1":
+        request.getfixturevalue("sparse_module")
     return request.param
 
 
@@ -204,10 +203,8 @@ def test_no_more_than_wanted(way):
     assert sparse.parse_triples(b"5\n6\n", 2, None, bare).values.tolist() == [6]
 
 
-def test_compiled_functions_refuse_what_does_not_fit():
-    native = compiled("_sparse")
-    if native is None:
-        pytest.skip("not compiled here")
+def test_compiled_functions_refuse_what_does_not_fit(sparse_module):
+    native = sparse_module
     i8, i4, f4 = np.zeros(2, "i8"), np.zeros(3, "i4"), np.zeros(3, "f4")
     for call in (
         lambda: native.transpose(np.array([0, 9]), i4, f4, i8, i4.copy(), f4.copy(), 4, 4, 0),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import struct
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -18,7 +19,7 @@ from polly_assets.native import text as native
 from polly_assets.native.compiled import compiled
 from polly_resources.errors import BadInput
 
-needs_compiled = pytest.mark.skipif(compiled("_text") is None, reason="_text is not compiled")
+needs_compiled = pytest.mark.usefixtures("text_module")
 
 
 def layout(kinds: str, **more: object) -> Layout:
@@ -192,10 +193,8 @@ def test_blank_lines_take_no_memory() -> None:
     assert sum(run.values.base.nbytes for run in runs) < 5_000_000
 
 
-def test_what_is_not_text_by_rows_is_refused() -> None:
-    module = compiled("_text")
-    if module is None:
-        pytest.skip("_text is not compiled")
+def test_what_is_not_text_by_rows_is_refused(text_module: Any) -> None:
+    module = text_module
     good = (b"a\t1\n", 0, 4, b"\t", b"\1\0", False, False)
     assert len(module.parse(*good)) == 1
     for position, wrong in [(0, b"a\t1"), (1, -1), (1, 4), (2, 5), (2, 3), (3, b"\n"), (4, b"")]:

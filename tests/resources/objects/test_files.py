@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from polly_resources.errors import BadInput, Conflict, Misconfigured
 from polly_resources.objects.base import ObjectStore
 from polly_resources.objects.files import FileStore
 from tests.contracts.objects import ObjectStoreContract
+from tests.machine import ordinary_user
 
 
 class TestFileStore(ObjectStoreContract):
@@ -162,18 +162,6 @@ def test_a_name_that_is_not_utf8_is_passed_over_with_a_warning(root, store, capl
     (root / "plain").write_bytes(b"x")
     assert keys(store) == ["plain"]
     assert "not UTF-8" in caplog.text
-
-
-@contextmanager
-def ordinary_user():
-    """Not root, who may read every folder."""
-    before = os.geteuid()
-    if before == 0:
-        os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(before)
 
 
 def test_a_folder_that_may_not_be_read_is_named():
