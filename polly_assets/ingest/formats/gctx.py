@@ -233,6 +233,4 @@ def _list_left_out(file: h5py.File, findings: Findings) -> None:
         group = child(file, place) if place else file
         others = set(keys(group)) - set(expected.split()) if isinstance(group, h5py.Group) else ()
         findings.not_loaded += [f"{place}/{name}".lstrip("/") for name in sorted(others)]
-    if findings.not_loaded:
-        shown = ", ".join(findings.not_loaded)
-        findings.note("not_loaded", f"kept in the original file only: {shown}")
+    findings.note_not_loaded()

@@ -81,10 +81,7 @@ def _read(file: h5py.File, source: Source) -> ParsedDataset:
     matrices = tuple(_matrices(file, tables, findings))
     described = read_uns(uns, used, findings)
     list_left_out(file, findings)
-    if findings.not_loaded:
-        findings.note(
-            "not_loaded", f"kept in the original file only: {', '.join(findings.not_loaded)}"
-        )
+    findings.note_not_loaded()
     dataset_id = sidecar_dataset_id(sidecar) or dataset_id_from_name(source.name)
     sidecar.pop("dataset_id", None)
     _note_overridden(described, sidecar, findings)

@@ -71,6 +71,12 @@ class Findings:
         """Record a notice."""
         self.notices.append(Notice(code, message, place))
 
+    def note_not_loaded(self) -> None:
+        """Record what was left in the file, where there is anything."""
+        if self.not_loaded:
+            shown = ", ".join(self.not_loaded)
+            self.note("not_loaded", f"kept in the original file only: {shown}")
+
 
 def is_hdf5(start: bytes) -> bool:
     """Whether a file that begins with these bytes has an HDF5 signature."""

@@ -76,9 +76,7 @@ def _read(file: h5py.File, source: Source) -> ParsedDataset:
     findings.not_loaded += [
         plain_text(name) for name in keys(file) if name not in _PARTS and _holds(file, name)
     ]
-    if findings.not_loaded:
-        shown = ", ".join(findings.not_loaded)
-        findings.note("not_loaded", f"kept in the original file only: {shown}")
+    findings.note_not_loaded()
     described = describe(source, samples, features, read_sidecars(source))
     return ParsedDataset(
         dataset_id=described.dataset_id,

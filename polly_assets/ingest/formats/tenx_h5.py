@@ -125,9 +125,7 @@ def _dataset(
     features, more = check_features(features)
     matrix = _matrix(group, features.height, samples.height, findings)
     described = describe(source, samples, features, sidecars)
-    if findings.not_loaded:
-        message = f"kept in the original file only: {', '.join(findings.not_loaded)}"
-        findings.note("not_loaded", message)
+    findings.note_not_loaded()
     return ParsedDataset(
         dataset_id=_named(described.dataset_id, genome),
         format=TenxH5Reader.name,
