@@ -176,11 +176,7 @@ class _Sparse(Matrix):
 
     def blocks(self, features: int = BLOCK_FEATURES) -> Iterator[Block]:
         """Slices of the three arrays."""
-        whole = self.whole
-        for start in range(0, self.shape[0], features):
-            offsets = whole.indptr[start : start + features + 1]
-            stored = slice(int(offsets[0]), int(offsets[-1]))
-            yield SparseBlock(offsets - offsets[0], whole.indices[stored], whole.values[stored])
+        return self.whole.split(features)
 
 
 @dataclass(frozen=True, slots=True)

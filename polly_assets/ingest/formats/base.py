@@ -50,6 +50,13 @@ class SparseBlock:
     indices: npt.NDArray[np.int32]
     values: npt.NDArray[Any]
 
+    def split(self, features: int) -> Iterator[SparseBlock]:
+        """Consecutive runs of `features` features (the last may be shorter), not copied."""
+        for start in range(0, len(self.indptr) - 1, features):
+            offsets = self.indptr[start : start + features + 1]
+            stored = slice(int(offsets[0]), int(offsets[-1]))
+            yield SparseBlock(offsets - offsets[0], self.indices[stored], self.values[stored])
+
 
 Block = npt.NDArray[Any] | SparseBlock
 """A run of consecutive features: dense (features x samples) or sparse."""

@@ -105,10 +105,7 @@ class CompressedMatrix(Matrix):
                 values = self.stored.values(int(indptr[start]), int(indptr[stop]))
             offsets = indptr[start : stop + 1] - indptr[start]
             keys = keys.astype(np.int32, copy=False)
-            for first in range(0, stop - start, features):
-                own = offsets[first : first + features + 1]
-                part = slice(int(own[0]), int(own[-1]))
-                yield SparseBlock(own - own[0], keys[part], values[part])
+            yield from SparseBlock(offsets, keys, values).split(features)
             start = stop
 
 

@@ -72,10 +72,7 @@ class SpooledMatrix(Matrix):
         for start, stop in self._bands(features):
             rows, _ = self._merged(start, stop)
             values = rows.values.astype(self.dtype, copy=False)
-            for first in range(0, stop - start, features):
-                offsets = rows.indptr[first : first + features + 1]
-                stored = slice(int(offsets[0]), int(offsets[-1]))
-                yield SparseBlock(offsets - offsets[0], rows.minors[stored], values[stored])
+            yield from SparseBlock(rows.indptr, rows.minors, values).split(features)
 
     def _bands(self, features: int) -> Iterator[tuple[int, int]]:
         """Runs of whole blocks with about BAND entries, of one block at least."""
