@@ -17,6 +17,17 @@ pytest.register_assert_rewrite(
 pytest_plugins = ["tests.contracts.gaps", "tests.servers.pool", "tests.e2e.stacks"]
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes that are no text are named by their argument: a packed file holds the time it was made.
+
+    Workers that run one suite side by side must see the same names.
+    """
+    if not isinstance(val, bytes):
+        return None
+    text = val.translate(None, b"\t\r\n").decode("latin-1")
+    return None if text.isprintable() else argname
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real files named by POLLY_TEST_DATA; skips where there is none."""
