@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from polly_assets.ingest.formats.text import MAX_LINE_BYTES, UTF8_BOM, pieces, unified
-from polly_resources.errors import BadInput
+from polly_assets.ingest.formats.text import UTF8_BOM, check_line, pieces, unified
 
 
 def line_views(path: Path, name: str, size: int) -> Iterator[bytes | memoryview]:
@@ -25,7 +24,7 @@ def line_views(path: Path, name: str, size: int) -> Iterator[bytes | memoryview]
         first, last = piece.find(b"\n") + 1, piece.rfind(b"\n") + 1
         if not first:
             cut += piece
-            _check_length(cut, name)
+            check_line(cut, name)
             continue
         if cut:
             yield cut + piece[:first]
@@ -48,13 +47,3 @@ def _with_one_ending(path: Path, name: str, size: int) -> Iterator[bytes]:
         yield piece
     if waiting:
         yield b"\n"
-
-
-def _check_length(line: bytes, name: str) -> None:
-    if len(line) > MAX_LINE_BYTES:
-        raise BadInput(
-            "line_too_long",
-            f"a line has more than {MAX_LINE_BYTES} bytes, expected lines of text",
-            file=name,
-            hint="check that the file is what its name says",
-        )

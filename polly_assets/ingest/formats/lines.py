@@ -18,10 +18,10 @@ from polly_assets.ingest.formats.packed import GZIP_ERRORS, check_growth, gunzip
 from polly_assets.ingest.formats.readahead import read_ahead
 from polly_assets.ingest.formats.text import (
     GZIP_MAGIC,
-    MAX_LINE_BYTES,
     UTF8_BOM,
     UTF16_BOMS,
     as_utf8,
+    check_line,
     pieces,
     refuse_nul,
     unified,
@@ -197,14 +197,7 @@ class Blocks:
             else:
                 rest += piece
                 self._size = min(2 * self._size, _MOST_BYTES)  # lines are long: fewer copies
-            if len(rest) > MAX_LINE_BYTES:
-                raise BadInput(
-                    "line_too_long",
-                    f"a line has more than {MAX_LINE_BYTES} bytes, expected lines of text",
-                    file=self._name,
-                    place=f"line {self._line}",
-                    hint="check that the file is what its name says",
-                )
+            check_line(rest, self._name, f"line {self._line}")
         if rest or none:
             yield rest + b"\n"
 

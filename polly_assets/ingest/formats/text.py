@@ -72,6 +72,18 @@ def read_bytes(path: Path, name: str) -> bytes:
     return data
 
 
+def check_line(line: bytes, name: str, place: str = "") -> None:
+    """Raises BadInput `line_too_long` where a line, or what was read of it, is no line of text."""
+    if len(line) > MAX_LINE_BYTES:
+        raise BadInput(
+            "line_too_long",
+            f"a line has more than {MAX_LINE_BYTES} bytes, expected lines of text",
+            file=name,
+            place=place,
+            hint="check that the file is what its name says",
+        )
+
+
 def line_blocks(path: Path, name: str, size: int = 16 * 1024**2) -> Iterator[bytes]:
     r"""A file in blocks of whole lines of about `size` bytes, each line ended by `\n`.
 
@@ -92,13 +104,8 @@ def line_blocks(path: Path, name: str, size: int = 16 * 1024**2) -> Iterator[byt
         data = whole[end:] + data[kept:]
         if end:
             yield whole[:end]
-        elif len(data) > MAX_LINE_BYTES:
-            raise BadInput(
-                "line_too_long",
-                f"a line has more than {MAX_LINE_BYTES} bytes, expected lines of text",
-                file=name,
-                hint="check that the file is what its name says",
-            )
+        else:
+            check_line(data, name)
     data += b"".join(waiting)
     if data:
         yield unified(data).removesuffix(b"\n") + b"\n"

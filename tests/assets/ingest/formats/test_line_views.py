@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from polly_assets.ingest.formats import line_views
+from polly_assets.ingest.formats import line_views, text
 from polly_resources.errors import BadInput
 
 
@@ -32,7 +32,7 @@ def test_lines_however_pieces_are_cut(tmp_path: Path, text: list[str], size: int
 
 
 def test_a_line_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(line_views, "MAX_LINE_BYTES", 100)
+    monkeypatch.setattr(text, "MAX_LINE_BYTES", 100)
     path = tmp_path / "x.mtx"
     path.write_bytes(b"1 1 1\n" + b"1" * 300)
     with pytest.raises(BadInput) as caught:
