@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from benchmarks.common import OURS, Bench, Result, Side, turns
 from polly_assets.ingest.formats.base import ParsedDataset, Source
-from polly_assets.ingest.formats.geo_soft import SoftFamilyReader
+from polly_assets.ingest.formats.geo.soft import SoftFamilyReader
 
 REAL = ("GSE6344.soft.gz", "GDS507.soft.gz")
 

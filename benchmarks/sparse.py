@@ -28,7 +28,7 @@ import numpy.typing as npt
 from benchmarks.common import OURS, Bench, Result, Side, turns
 from polly_assets.ingest.formats.base import ParsedDataset, Source, SparseBlock
 from polly_assets.ingest.formats.registry import READERS, reader_for
-from polly_assets.ingest.formats.text import head
+from polly_assets.ingest.formats.streams.text import head
 
 GENES, PER_CELL, SLAB = 36_000, 500, 20_000
 """Genes, entries of a cell, and cells that are drawn; more cells repeat them."""

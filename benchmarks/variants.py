@@ -18,8 +18,8 @@ from typing import Any
 
 from benchmarks.common import OURS, Bench, Result, Side, turns
 from polly_assets.ingest.formats.base import ParsedDataset, Reader, Source
-from polly_assets.ingest.formats.maf import MafReader
-from polly_assets.ingest.formats.vcf import VcfReader
+from polly_assets.ingest.formats.maf.reader import MafReader
+from polly_assets.ingest.formats.vcf.reader import VcfReader
 
 _INFO = (("AC", "A", "Integer"), ("AF", "A", "Float"), ("AN", "1", "Integer"), ("DB", "0", "Flag"),
          ("DP", "1", "Integer"), ("FS", "1", "Float"), ("MQ", "1", "Float"), ("QD", "1", "Float"),
@@ -31,7 +31,7 @@ _MEASURE = """
 import sys
 from pathlib import Path
 from polly_assets.ingest.formats.base import Source
-from polly_assets.ingest.formats.vcf import VcfReader
+from polly_assets.ingest.formats.vcf.reader import VcfReader
 def peak():
     (line,) = (l for l in open("/proc/self/status") if l.startswith("VmHWM"))
     return int(line.split()[1])

@@ -21,7 +21,7 @@ from itertools import count
 from pathlib import Path
 from typing import IO, Any, Self, cast
 
-from polly_assets.ingest.formats.packed import GZIP_ERRORS
+from polly_assets.ingest.formats.streams.packed import GZIP_ERRORS
 from polly_assets.ingest.unpacking import UNPACK_ERRORS, Watched, unpacked
 
 _STEP = 1024**2

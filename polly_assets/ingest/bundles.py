@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from polly_assets.ingest.archives import Member, Refused, tar_members, too_many, zip_members
-from polly_assets.ingest.formats.packed import check_growth
+from polly_assets.ingest.formats.streams.packed import check_growth
 from polly_assets.ingest.given import unsafe_name
 from polly_assets.ingest.manifests import described, is_manifest
 from polly_assets.ingest.unpacking import FOREIGN

@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 
 from polly_assets.atlases import Atlas
 from polly_assets.ingest import landing
+from polly_assets.ingest.formats.counts.names import around
 from polly_assets.ingest.formats.grouping import beginnings_of
-from polly_assets.ingest.formats.sample_counts_names import around
 from polly_assets.schema import NORMALIZED_DATASETS
 from polly_assets.work import Work
 from polly_resources.errors import BadInput, NotFound

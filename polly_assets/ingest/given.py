@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from polly_assets.ingest.formats.cbio_names import CASE_LISTS, STUDY
-from polly_assets.ingest.formats.tenx_names import within_run
+from polly_assets.ingest.formats.cbio.names import CASE_LISTS, STUDY
+from polly_assets.ingest.formats.tenx.names import within_run
 from polly_resources.errors import BadInput, Conflict, NotFound
 
 _APPLE = "__MACOSX"

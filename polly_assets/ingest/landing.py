@@ -18,7 +18,7 @@ from pathlib import Path
 from polly_assets.atlases import Atlas
 from polly_assets.ingest.bundles import is_bundle, unbundled
 from polly_assets.ingest.formats.grouping import SourceGroup, group_sources
-from polly_assets.ingest.formats.text import dataset_id_from_name
+from polly_assets.ingest.formats.streams.text import dataset_id_from_name
 from polly_assets.ingest.given import collect
 from polly_assets.ingest.manifests import is_manifest
 from polly_resources.errors import BadInput, NotFound

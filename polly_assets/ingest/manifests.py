@@ -18,10 +18,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from polly_assets.ingest.formats.counts.names import named as counts_one_sample
 from polly_assets.ingest.formats.grouping import SourceGroup, beginnings_of, group_sources
-from polly_assets.ingest.formats.sample_counts_names import named as counts_one_sample
-from polly_assets.ingest.formats.separated import read_rows
-from polly_assets.ingest.formats.text import base_name, decode, read_bytes
+from polly_assets.ingest.formats.separated.layout import read_rows
+from polly_assets.ingest.formats.streams.text import base_name, decode, read_bytes
 from polly_resources.errors import BadInput
 
 NAMES = ("manifest.csv", "manifest.csv.gz")

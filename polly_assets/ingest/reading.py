@@ -10,9 +10,9 @@ import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from polly_assets.ingest.formats import text
 from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Reader, Source
 from polly_assets.ingest.formats.registry import reader_for
+from polly_assets.ingest.formats.streams import text
 from polly_resources.errors import BadInput, PollyError
 
 LOG = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ Keep out: what the file holds, and the processes.
 
 from __future__ import annotations
 
-from polly_assets.ingest.formats import apart
+from polly_assets.ingest.formats.apart import reader as apart
 from polly_assets.ingest.formats.base import Source
 
 

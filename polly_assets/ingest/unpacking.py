@@ -14,7 +14,7 @@ from typing import IO, Protocol, cast
 
 import zstandard
 
-from polly_assets.ingest.formats.packed import check_growth, gunzipped
+from polly_assets.ingest.formats.streams.packed import check_growth, gunzipped
 
 MOST_WINDOW = 256 * 1024**2
 """Memory that unpacking xz or zstd may take; `xz -9` asks for 65 MB."""

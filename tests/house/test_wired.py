@@ -30,7 +30,7 @@ from tests.house.source import PACKAGES, ROOT, modules
 OURS = [key for key, row in backends.BACKENDS.items() if row.target.startswith(PACKAGES)]
 """The backends of the project; other tests may add theirs while they run."""
 
-APART = "polly_assets.ingest.formats.apart:Apart"
+APART = "polly_assets.ingest.formats.apart.reader:Apart"
 """The reader that stands before those that work in a process of their own."""
 
 TARGETS = {
@@ -133,7 +133,7 @@ def test_every_module_is_used():
     ways_in = {
         "polly_api.sql.docs",
         "polly_assets.definitions",
-        "polly_assets.ingest.formats.apart_worker",
+        "polly_assets.ingest.formats.apart.worker",
         "polly_client.cli.main",
         "polly_client.cli.reference",
         "polly_resources.jobs.sql_psycopg",

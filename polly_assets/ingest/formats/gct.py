@@ -2,7 +2,7 @@
 
 Owns the grammar of the format: version line, dimension line, header, column metadata rows.
 Metadata is kept as the text that the file has (`-666` and `na` included); empty is null.
-Keep out: reading the body (`table`) and the files beside it (`sidecars`).
+Keep out: reading the body (`table`) and the files beside it (`beside.sidecars`).
 
 Format: https://software.broadinstitute.org/software/igv/GCT (1.2) and Enache et al. 2019,
 doi:10.1093/bioinformatics/bty784 (1.3).
@@ -16,10 +16,16 @@ from dataclasses import dataclass
 import polars as pl
 
 from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Reader, Source
+from polly_assets.ingest.formats.beside.sidecars import describe, read_sidecars
 from polly_assets.ingest.formats.checks import check_features, check_samples
-from polly_assets.ingest.formats.lines import Blocks, Stretch, ahead
-from polly_assets.ingest.formats.sidecars import describe, read_sidecars
-from polly_assets.ingest.formats.table import Layout, fit, read_blocks, unique_names, unquote
+from polly_assets.ingest.formats.streams.lines import Blocks, Stretch, ahead
+from polly_assets.ingest.formats.streams.table import (
+    Layout,
+    fit,
+    read_blocks,
+    unique_names,
+    unquote,
+)
 from polly_resources.errors import BadInput
 from polly_resources.records import Notice
 

@@ -4,8 +4,8 @@ Owns where the format keeps things: `/0/DATA/0/matrix` holds samples x features,
 of `/0/META/ROW` describes the features and each of `/0/META/COL` the samples, `id` names them.
 Metadata keeps its type and its values, `-666` included (cmapPy reads that as missing, and
 numbers in text as numbers; here a column is what the file says).
-Keep out: access to HDF5 (`h5ad_access`), columns (`h5ad_frames`), reading of large matrices
-(`h5_dense`), the files beside (`sidecars`).
+Keep out: access to HDF5 (`hdf5.access`), columns (`h5ad.frames`), reading of large matrices
+(`hdf5.dense`), the files beside (`beside.sidecars`).
 
 Format: Enache et al. 2019, doi:10.1093/bioinformatics/bty784.
 """
@@ -25,9 +25,11 @@ from polly_assets.ingest.formats.base import (
     Reader,
     Source,
 )
+from polly_assets.ingest.formats.beside.sidecars import describe, read_sidecars
 from polly_assets.ingest.formats.checks import check_features, check_samples
-from polly_assets.ingest.formats.h5_dense import read_dense
-from polly_assets.ingest.formats.h5ad_access import (
+from polly_assets.ingest.formats.h5ad.elements import conversion
+from polly_assets.ingest.formats.h5ad.frames import as_text, plain_series
+from polly_assets.ingest.formats.hdf5.access import (
     Findings,
     attribute,
     attribute_names,
@@ -38,10 +40,8 @@ from polly_assets.ingest.formats.h5ad_access import (
     plain_text,
     read_array,
 )
-from polly_assets.ingest.formats.h5ad_elements import conversion
-from polly_assets.ingest.formats.h5ad_frames import as_text, plain_series
-from polly_assets.ingest.formats.sidecars import describe, read_sidecars
-from polly_assets.ingest.formats.table import unique_names
+from polly_assets.ingest.formats.hdf5.dense import read_dense
+from polly_assets.ingest.formats.streams.table import unique_names
 from polly_resources.errors import BadInput
 
 _MATRIX = "0/DATA/0/matrix"

@@ -12,21 +12,21 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from polly_assets.ingest.formats.cbio_names import STUDY, beside_study, find_studies
-from polly_assets.ingest.formats.description_names import (
+from polly_assets.ingest.formats.beside.description_names import (
     PLAIN_DESCRIPTIONS,
     PLAIN_MATRICES,
     describes_surely,
     matrix_of,
     sidecar_key,
 )
-from polly_assets.ingest.formats.description_names import marked as describes
-from polly_assets.ingest.formats.geo_files import accession_of, geo_members
+from polly_assets.ingest.formats.beside.description_names import marked as describes
+from polly_assets.ingest.formats.cbio.names import STUDY, beside_study, find_studies
+from polly_assets.ingest.formats.counts.names import named, with_counts
+from polly_assets.ingest.formats.geo.files import accession_of, geo_members
 from polly_assets.ingest.formats.never_data import never_data
-from polly_assets.ingest.formats.sample_counts_names import named, with_counts
-from polly_assets.ingest.formats.tenx_names import is_other_list, member, shorter
-from polly_assets.ingest.formats.text import base_name
-from polly_assets.ingest.formats.triples import DESCRIBES_PLAIN, Place, Triples, find_triples
+from polly_assets.ingest.formats.streams.text import base_name
+from polly_assets.ingest.formats.tenx.names import is_other_list, member, shorter
+from polly_assets.ingest.formats.tenx.triples import DESCRIBES_PLAIN, Place, Triples, find_triples
 
 _GEO = re.compile(r"(_series_matrix|_family)\.txt$")
 _CLINICAL = re.compile(r"(?P<base>.+)[_.](?P<mark>annot|annotation|clinical)\.(?P<key>csv|tsv)$")

@@ -1,7 +1,7 @@
 """Reads loom files (`.loom`) of versions 1 to 3: one matrix of genes x cells, and its layers.
 
 Owns which attributes name genes and cells, and how loom writes text. Keep out: access to HDF5
-(`h5ad_access`), columns (`h5ad_frames`) and matrices (`h5_dense`).
+(`hdf5.access`), columns (`h5ad.frames`) and matrices (`hdf5.dense`).
 
 Format: https://linnarssonlab.org/loompy/format/index.html
 """
@@ -16,9 +16,11 @@ import h5py
 import polars as pl
 
 from polly_assets.ingest.formats.base import FailedDataset, Matrix, ParsedDataset, Reader, Source
+from polly_assets.ingest.formats.beside.sidecars import describe, read_sidecars
 from polly_assets.ingest.formats.checks import check_features, check_many_samples
-from polly_assets.ingest.formats.h5_dense import read_dense
-from polly_assets.ingest.formats.h5ad_access import (
+from polly_assets.ingest.formats.h5ad.elements import conversion
+from polly_assets.ingest.formats.h5ad.frames import as_text, plain_series
+from polly_assets.ingest.formats.hdf5.access import (
     Findings,
     attribute,
     attribute_names,
@@ -29,10 +31,8 @@ from polly_assets.ingest.formats.h5ad_access import (
     plain_text,
     read_array,
 )
-from polly_assets.ingest.formats.h5ad_elements import conversion
-from polly_assets.ingest.formats.h5ad_frames import as_text, plain_series
-from polly_assets.ingest.formats.sidecars import describe, read_sidecars
-from polly_assets.ingest.formats.table import unique_names
+from polly_assets.ingest.formats.hdf5.dense import read_dense
+from polly_assets.ingest.formats.streams.table import unique_names
 from polly_assets.schema import SINGLE_CELL
 from polly_resources.errors import BadInput
 

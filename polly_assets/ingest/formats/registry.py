@@ -11,11 +11,11 @@ import importlib
 from dataclasses import dataclass
 from typing import cast
 
-from polly_assets.ingest.formats.apart import Apart
+from polly_assets.ingest.formats.apart.reader import Apart
 from polly_assets.ingest.formats.base import Reader
-from polly_assets.ingest.formats.geo_files import is_table
+from polly_assets.ingest.formats.counts.names import ENDINGS as COUNT_ENDINGS
+from polly_assets.ingest.formats.geo.files import is_table
 from polly_assets.ingest.formats.grouping import describes_only, plain
-from polly_assets.ingest.formats.sample_counts_names import ENDINGS as COUNT_ENDINGS
 from polly_assets.ingest.formats.unsupported import unsupported
 from polly_resources.errors import BadInput
 
@@ -45,30 +45,30 @@ class ReaderRow:
 _HERE = "polly_assets.ingest.formats"
 
 READERS: tuple[ReaderRow, ...] = (
-    ReaderRow("cbio_clinical", f"{_HERE}.cbio_clinical:ClinicalReader", (".txt",)),
-    ReaderRow("cbio_seg", f"{_HERE}.cbio_events:SegReader", (".seg", ".tsv", ".txt")),
-    ReaderRow("cbio_study", f"{_HERE}.cbio_study:StudyReader", ("meta_study.txt",)),
-    ReaderRow("count_files", f"{_HERE}.sample_counts:CountFilesReader", COUNT_ENDINGS),
-    ReaderRow("csv", f"{_HERE}.delimited:CsvReader", (".csv",)),
+    ReaderRow("cbio_clinical", f"{_HERE}.cbio.clinical:ClinicalReader", (".txt",)),
+    ReaderRow("cbio_seg", f"{_HERE}.cbio.events:SegReader", (".seg", ".tsv", ".txt")),
+    ReaderRow("cbio_study", f"{_HERE}.cbio.study:StudyReader", ("meta_study.txt",)),
+    ReaderRow("count_files", f"{_HERE}.counts.reader:CountFilesReader", COUNT_ENDINGS),
+    ReaderRow("csv", f"{_HERE}.separated.reader:CsvReader", (".csv",)),
     ReaderRow("gct", f"{_HERE}.gct:GctReader", (".gct",)),
     ReaderRow("gctx", f"{_HERE}.gctx:GctxReader", (".gctx",), apart=True),
-    ReaderRow("geo_miniml", f"{_HERE}.geo_miniml:MinimlReader", (".xml",)),
+    ReaderRow("geo_miniml", f"{_HERE}.geo.miniml:MinimlReader", (".xml",)),
     ReaderRow(
-        "geo_series_matrix", f"{_HERE}.geo_series:SeriesMatrixReader", ("_series_matrix.txt",)
+        "geo_series_matrix", f"{_HERE}.geo.series:SeriesMatrixReader", ("_series_matrix.txt",)
     ),
-    ReaderRow("geo_soft", f"{_HERE}.geo_soft:SoftFamilyReader", (".soft", "_family.txt")),
-    ReaderRow("h5ad", f"{_HERE}.h5ad:H5adReader", (".h5ad",), apart=True),
+    ReaderRow("geo_soft", f"{_HERE}.geo.soft:SoftFamilyReader", (".soft", "_family.txt")),
+    ReaderRow("h5ad", f"{_HERE}.h5ad.reader:H5adReader", (".h5ad",), apart=True),
     ReaderRow("loom", f"{_HERE}.loom:LoomReader", (".loom",), apart=True),
-    ReaderRow("maf", f"{_HERE}.maf:MafReader", (".maf", ".tsv", ".txt")),
-    ReaderRow("parquet", f"{_HERE}.parquet:ParquetReader", (".parquet", ".pq"), apart=True),
-    ReaderRow("tenx_h5", f"{_HERE}.tenx_h5:TenxH5Reader", (".h5", ".hdf5"), apart=True),
+    ReaderRow("maf", f"{_HERE}.maf.reader:MafReader", (".maf", ".tsv", ".txt")),
+    ReaderRow("parquet", f"{_HERE}.parquet.reader:ParquetReader", (".parquet", ".pq"), apart=True),
+    ReaderRow("tenx_h5", f"{_HERE}.tenx.h5:TenxH5Reader", (".h5", ".hdf5"), apart=True),
     ReaderRow(
         "tenx_mtx",
-        f"{_HERE}.tenx_mtx:MtxReader",
+        f"{_HERE}.tenx.mtx:MtxReader",
         (".mtx", "barcodes.tsv", "features.tsv", "genes.tsv"),
     ),
-    ReaderRow("tsv", f"{_HERE}.delimited:TsvReader", (".tab", ".tsv", ".txt")),
-    ReaderRow("vcf", f"{_HERE}.vcf:VcfReader", (".vcf",)),
+    ReaderRow("tsv", f"{_HERE}.separated.reader:TsvReader", (".tab", ".tsv", ".txt")),
+    ReaderRow("vcf", f"{_HERE}.vcf.reader:VcfReader", (".vcf",)),
 )
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from polly_assets.ingest import archives as reading
 from polly_assets.ingest import bundles
 from polly_assets.ingest.bundles import folder_of, is_bundle, unbundled, unpack
-from polly_assets.ingest.formats import packed
+from polly_assets.ingest.formats.streams import packed
 from polly_resources.errors import BadInput, Conflict, PollyError
 from polly_resources.records import JobStatus
 from tests.assets.ingest.archives import (

@@ -20,7 +20,7 @@ import zstandard
 
 from polly_assets.ingest import bundles
 from polly_assets.ingest.bundles import unpack
-from polly_assets.ingest.formats import packed
+from polly_assets.ingest.formats.streams import packed
 from polly_assets.ingest.given import collect, survey
 from polly_resources.errors import BadInput
 from tests.assets.ingest.archives import add, tarred, zipped

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from polly_assets.ingest import trial
-from polly_assets.ingest.formats import apart_pool
+from polly_assets.ingest.formats.apart import pool as apart_pool
 from polly_assets.ingest.formats.base import Source
 from polly_resources.errors import BadInput
 from polly_resources.records import JobStatus

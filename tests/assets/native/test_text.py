@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polly_assets.ingest.formats import table
-from polly_assets.ingest.formats.table import Layout, Table, read_table
+from polly_assets.ingest.formats.streams import table
+from polly_assets.ingest.formats.streams.table import Layout, Table, read_table
 from polly_assets.native import text as native
 from polly_assets.native.compiled import compiled
 from polly_resources.errors import BadInput

@@ -363,7 +363,7 @@ class TestH5ad:
     @given(st.data())
     def test_our_own_reader_gives_back_what_was_written(self, tmp_path, data):
         from polly_assets.ingest.formats.base import Source
-        from polly_assets.ingest.formats.h5ad import H5adReader
+        from polly_assets.ingest.formats.h5ad.reader import H5adReader
 
         n = data.draw(st.integers(1, 4))
         word = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=5)

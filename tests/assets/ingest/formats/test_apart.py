@@ -15,13 +15,14 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from polly_assets.ingest.formats import apart_pool, apart_worker
-from polly_assets.ingest.formats.apart import Apart
-from polly_assets.ingest.formats.apart_pool import POOL
+from polly_assets.ingest.formats.apart import pool as apart_pool
+from polly_assets.ingest.formats.apart import worker as apart_worker
+from polly_assets.ingest.formats.apart.pool import POOL
+from polly_assets.ingest.formats.apart.reader import Apart
 from polly_assets.ingest.formats.base import FailedDataset, Matrix, ParsedDataset, Source
-from polly_assets.ingest.formats.h5ad import H5adReader
+from polly_assets.ingest.formats.h5ad.reader import H5adReader
 from polly_assets.ingest.formats.registry import READERS, reader_for
-from polly_assets.ingest.formats.tenx_h5 import TenxH5Reader
+from polly_assets.ingest.formats.tenx.h5 import TenxH5Reader
 from polly_assets.ingest.validate import validate
 from polly_resources.errors import BadInput, PollyError
 from tests.assets.ingest.formats.fuzzing import damaged
@@ -254,7 +255,7 @@ class TestProcesses:
         source = h5ad(tmp_path / "x.h5ad", np.eye(3))
         code = (
             "import sys, os, signal; from pathlib import Path\n"
-            "from polly_assets.ingest.formats.apart_pool import POOL\n"
+            "from polly_assets.ingest.formats.apart.pool import POOL\n"
             "from polly_assets.ingest.formats.base import Source\n"
             "from polly_assets.ingest.reading import datasets\n"
             "list(datasets(Source(Path(sys.argv[1]), 'x.h5ad')))\n"

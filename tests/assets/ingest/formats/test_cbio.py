@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 
 from polly_assets.ingest.formats.base import FailedDataset, Source
-from polly_assets.ingest.formats.cbio_clinical import ClinicalReader
-from polly_assets.ingest.formats.cbio_events import SegReader
-from polly_assets.ingest.formats.cbio_study import StudyReader
+from polly_assets.ingest.formats.cbio.clinical import ClinicalReader
+from polly_assets.ingest.formats.cbio.events import SegReader
+from polly_assets.ingest.formats.cbio.study import StudyReader
 from polly_assets.ingest.formats.grouping import beginnings_of, group_sources
 from polly_assets.ingest.formats.registry import reader_for
-from polly_assets.ingest.formats.text import dataset_id_from_name
+from polly_assets.ingest.formats.streams.text import dataset_id_from_name
 from polly_assets.ingest.reading import datasets
 from polly_resources.errors import BadInput
 

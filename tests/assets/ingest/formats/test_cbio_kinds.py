@@ -7,8 +7,8 @@ import gzip
 import pytest
 
 from polly_assets.ingest.formats.base import FailedDataset, Source
-from polly_assets.ingest.formats.cbio_clinical import ClinicalReader
-from polly_assets.ingest.formats.cbio_study import StudyReader
+from polly_assets.ingest.formats.cbio.clinical import ClinicalReader
+from polly_assets.ingest.formats.cbio.study import StudyReader
 
 STUDY = "cancer_study_identifier: st\nname: A study\n"
 MATRIX = "Hugo_Symbol\tEntrez_Gene_Id\tS1\tS2\nTP53\t7157\t1.5\tNA\nMYC\t4609\t-2\t3\n"

@@ -14,8 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polly_assets.ingest.formats.base import ParsedDataset, Source
-from polly_assets.ingest.formats.delimited import CsvReader, TsvReader
-from polly_assets.ingest.formats.orientation import is_annotation, looks_like_samples_as_rows
+from polly_assets.ingest.formats.separated.orientation import (
+    is_annotation,
+    looks_like_samples_as_rows,
+)
+from polly_assets.ingest.formats.separated.reader import CsvReader, TsvReader
 from polly_resources.errors import BadInput
 
 PLAIN = ",S1,S2\ng1,1,2\ng2,3,4\n"

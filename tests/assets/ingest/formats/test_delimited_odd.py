@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from polly_assets.ingest.formats import lines, spool
 from polly_assets.ingest.formats.base import ParsedDataset, Source
+from polly_assets.ingest.formats.streams import lines, spool
 from polly_assets.ingest.reading import datasets
 from polly_resources.errors import BadInput
 

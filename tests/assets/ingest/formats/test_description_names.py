@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from polly_assets.ingest.formats.description_names import matrix_of
+from polly_assets.ingest.formats.beside.description_names import matrix_of
 from polly_assets.ingest.formats.grouping import beginnings_of, group_sources
 
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from polly_assets.ingest.formats import gct
 from polly_assets.ingest.formats.base import ParsedDataset, Source
 from polly_assets.ingest.formats.gct import GctReader
-from polly_assets.ingest.formats.lines import Blocks
-from polly_assets.ingest.formats.spool import Spool
+from polly_assets.ingest.formats.streams.lines import Blocks
+from polly_assets.ingest.formats.streams.spool import Spool
 from polly_resources.errors import BadInput
 
 V12 = "#1.2\n2\t3\nName\tDescription\tS1\tS2\tS3\ng1\tfirst\t1.5\t2\t-3e-2\ng2\tna\t0\tNA\t4\n"

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from polly_assets.ingest.formats import h5_dense
 from polly_assets.ingest.formats.base import DenseMatrix, Matrix, ParsedDataset, Source
 from polly_assets.ingest.formats.gctx import GctxReader
 from polly_assets.ingest.formats.grouping import group_sources
+from polly_assets.ingest.formats.hdf5 import dense as h5_dense
 from polly_assets.ingest.formats.registry import reader_for
 from polly_resources.errors import BadInput
 

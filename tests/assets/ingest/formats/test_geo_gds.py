@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Source
-from polly_assets.ingest.formats.geo_soft import SoftFamilyReader
+from polly_assets.ingest.formats.geo.soft import SoftFamilyReader
 from polly_resources.errors import BadInput
 
 HEAD = (

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Source
-from polly_assets.ingest.formats.geo_miniml import MinimlReader
-from polly_assets.ingest.formats.geo_soft import SoftFamilyReader
+from polly_assets.ingest.formats.geo.miniml import MinimlReader
+from polly_assets.ingest.formats.geo.soft import SoftFamilyReader
 from polly_assets.ingest.formats.registry import reader_for
 from polly_resources.errors import BadInput
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Source
-from polly_assets.ingest.formats.geo_miniml import MinimlReader
-from polly_assets.ingest.formats.geo_soft import SoftFamilyReader
+from polly_assets.ingest.formats.geo.miniml import MinimlReader
+from polly_assets.ingest.formats.geo.soft import SoftFamilyReader
 from polly_assets.ingest.formats.grouping import group_sources
 from polly_assets.ingest.formats.registry import reader_for
 from polly_resources.errors import BadInput
@@ -201,7 +201,7 @@ def test_faults(tmp_path, text, code):
 
 @pytest.mark.parametrize(("limit", "most"), [("MAX_CHILD_BYTES", 4000), ("MAX_CHILDREN", 2)])
 def test_what_would_fill_the_memory_is_refused(tmp_path, monkeypatch, limit, most):
-    monkeypatch.setattr(f"polly_assets.ingest.formats.geo_miniml_xml.{limit}", most)
+    monkeypatch.setattr(f"polly_assets.ingest.formats.geo.miniml_xml.{limit}", most)
     with pytest.raises(BadInput) as caught:
         read(tmp_path, OPEN + BODY + "</MINiML>")
     assert caught.value.code == "section_too_long"
@@ -267,7 +267,7 @@ def test_a_dataset_in_pieces_is_one(tmp_path, monkeypatch):
     rows = "".join(f"g{i}\t{'#DIV/0!' if i == 7 else i}\t{i}\t{i}.5\n" for i in range(100))
     path.write_text(f"{GDS}{rows.replace('g9	9	9', 'g9	9	#num!')}!dataset_table_end\n")
     (whole,) = SoftFamilyReader().read(Source(path, path.name))
-    monkeypatch.setattr("polly_assets.ingest.formats.geo_gds.PIECE_BYTES", 50)
+    monkeypatch.setattr("polly_assets.ingest.formats.geo.gds.PIECE_BYTES", 50)
     (pieces,) = SoftFamilyReader().read(Source(path, path.name))
     np.testing.assert_array_equal(array(pieces), array(whole))
     assert pieces.features.equals(whole.features)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Source
-from polly_assets.ingest.formats.geo_series import SeriesMatrixReader
+from polly_assets.ingest.formats.geo.series import SeriesMatrixReader
 from polly_assets.ingest.formats.registry import reader_for
 from polly_resources.errors import BadInput
 
@@ -203,7 +203,7 @@ def test_pieces_and_platforms_give_the_same_values(tmp_path, monkeypatch):
     whole = [array(d) for d in read(tmp_path, text)]
     assert [len(values) for values in whole] == [200, 67]
     for size in (1, 100, 1000):
-        monkeypatch.setattr("polly_assets.ingest.formats.geo_stream.PIECE_BYTES", size)
+        monkeypatch.setattr("polly_assets.ingest.formats.geo.stream.PIECE_BYTES", size)
         for dataset, expected in zip(read(tmp_path, text), whole, strict=True):
             np.testing.assert_array_equal(array(dataset), expected)
             blocks = [np.asarray(block) for block in dataset.matrices[0].blocks(9)]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Source
-from polly_assets.ingest.formats.geo_soft import SoftFamilyReader
+from polly_assets.ingest.formats.geo.soft import SoftFamilyReader
 from polly_assets.ingest.formats.registry import reader_for
 from polly_resources.errors import BadInput
 
@@ -392,7 +392,7 @@ def test_strips_smaller_than_the_matrix_give_the_same(tmp_path, monkeypatch):
     )
     dataset = only(tmp_path, text)
     whole = np.vstack([np.asarray(block) for block in dataset.matrices[0].blocks()])
-    monkeypatch.setattr("polly_assets.ingest.formats.geo_values.STRIP_BYTES", 1)
+    monkeypatch.setattr("polly_assets.ingest.formats.geo.values.STRIP_BYTES", 1)
     strips = [np.asarray(block) for block in dataset.matrices[0].blocks(1)]
     assert len(strips) == 3
     np.testing.assert_array_equal(np.vstack(strips), whole)
@@ -402,7 +402,7 @@ def test_a_file_in_many_pieces_is_read_as_in_one(tmp_path, monkeypatch):
     text = SERIES + PLATFORM + TWO
     whole = only(tmp_path, text)
     for size in (1, 7, 64):
-        monkeypatch.setattr("polly_assets.ingest.formats.geo_stream.PIECE_BYTES", size)
+        monkeypatch.setattr("polly_assets.ingest.formats.geo.stream.PIECE_BYTES", size)
         dataset = only(tmp_path, text)
         assert values(dataset) == values(whole)
         assert dataset.samples.equals(whole.samples)
@@ -414,9 +414,9 @@ def test_a_file_in_many_pieces_is_read_as_in_one(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("limit", "code", "place"),
     [
-        ("geo_entities.MAX_METADATA_BYTES", "metadata_too_large", "line 18"),
-        ("geo_entities.MAX_ATTRIBUTE_BYTES", "section_too_long", "line 2"),
-        ("geo_table.MAX_COLUMNS", "too_many_columns", "line 26"),
+        ("geo.entities.MAX_METADATA_BYTES", "metadata_too_large", "line 18"),
+        ("geo.entities.MAX_ATTRIBUTE_BYTES", "section_too_long", "line 2"),
+        ("geo.table.MAX_COLUMNS", "too_many_columns", "line 26"),
     ],
 )
 def test_what_would_fill_the_memory_is_refused(tmp_path, monkeypatch, limit, code, place):

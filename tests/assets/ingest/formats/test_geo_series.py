@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from polly_assets.ingest.formats.base import ParsedDataset, Source
-from polly_assets.ingest.formats.geo_series import SeriesMatrixReader
-from polly_assets.ingest.formats.geo_soft import SoftFamilyReader
-from polly_assets.ingest.formats.geo_table import cells
+from polly_assets.ingest.formats.geo.series import SeriesMatrixReader
+from polly_assets.ingest.formats.geo.soft import SoftFamilyReader
+from polly_assets.ingest.formats.geo.table import cells
 from polly_resources.errors import BadInput
 
 SERIES = '!Series_title\t"One"\n!Series_geo_accession\t"GSE1"\n!Series_type\t"Other"\n\n'

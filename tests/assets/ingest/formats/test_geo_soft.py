@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Source
-from polly_assets.ingest.formats.geo_common import key_value
-from polly_assets.ingest.formats.geo_soft import SoftFamilyReader
+from polly_assets.ingest.formats.geo.common import key_value
+from polly_assets.ingest.formats.geo.soft import SoftFamilyReader
 from polly_resources.errors import BadInput
 
 SERIES = "^SERIES = GSE1\n!Series_title = One\n!Series_type = Expression profiling by array\n"

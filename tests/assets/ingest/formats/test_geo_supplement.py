@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 
 from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Source
-from polly_assets.ingest.formats.geo_series import SeriesMatrixReader
-from polly_assets.ingest.formats.geo_supplement import match
+from polly_assets.ingest.formats.geo.series import SeriesMatrixReader
+from polly_assets.ingest.formats.geo.supplement import match
 from polly_assets.ingest.formats.grouping import beginnings_of, group_sources
 from polly_assets.ingest.formats.registry import reader_for
 from polly_resources.errors import BadInput

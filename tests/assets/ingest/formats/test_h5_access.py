@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from polly_assets.ingest.formats.base import Source
-from polly_assets.ingest.formats.h5ad_access import (
+from polly_assets.ingest.formats.hdf5.access import (
     attribute,
     check_storage,
     child,

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from polly_assets.ingest.formats import h5_chunks
-from polly_assets.ingest.formats.h5_chunks import unpacked
-from polly_assets.ingest.formats.h5ad_access import read_array
+from polly_assets.ingest.formats.hdf5 import chunks as h5_chunks
+from polly_assets.ingest.formats.hdf5.access import read_array
+from polly_assets.ingest.formats.hdf5.chunks import unpacked
 from polly_resources.errors import BadInput
 
 COUNT = 20_000

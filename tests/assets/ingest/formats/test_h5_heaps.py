@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from polly_assets.ingest.formats import apart_pool
-from polly_assets.ingest.formats.apart import Apart
+from polly_assets.ingest.formats.apart import pool as apart_pool
+from polly_assets.ingest.formats.apart.reader import Apart
 from polly_assets.ingest.formats.base import Source
-from polly_assets.ingest.formats.h5_heaps import check_file, check_heaps
-from polly_assets.ingest.formats.h5ad import H5adReader
+from polly_assets.ingest.formats.h5ad.reader import H5adReader
+from polly_assets.ingest.formats.hdf5.heaps import check_file, check_heaps
 from polly_resources.errors import BadInput
 from tests.assets.ingest.formats.seeds import SEEDS
 

@@ -13,12 +13,15 @@ import scipy.sparse as sp
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from polly_assets.ingest.formats import h5_dense, h5_sparse, h5_values, spool_sparse
 from polly_assets.ingest.formats.base import DenseMatrix, Matrix, ParsedDataset, Source
-from polly_assets.ingest.formats.h5_dense import SpooledDenseMatrix, StripedMatrix
-from polly_assets.ingest.formats.h5_sparse import CompressedMatrix
-from polly_assets.ingest.formats.h5ad import H5adReader
-from polly_assets.ingest.formats.spool_sparse import SpooledMatrix
+from polly_assets.ingest.formats.h5ad.reader import H5adReader
+from polly_assets.ingest.formats.hdf5 import dense as h5_dense
+from polly_assets.ingest.formats.hdf5 import sparse as h5_sparse
+from polly_assets.ingest.formats.hdf5 import values as h5_values
+from polly_assets.ingest.formats.hdf5.dense import SpooledDenseMatrix, StripedMatrix
+from polly_assets.ingest.formats.hdf5.sparse import CompressedMatrix
+from polly_assets.ingest.formats.streams import spool_sparse
+from polly_assets.ingest.formats.streams.spool_sparse import SpooledMatrix
 from polly_resources.errors import BadInput
 from tests.assets.ingest.formats.tenx import whole
 

@@ -18,10 +18,10 @@ import scipy.sparse as sp
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from polly_assets.ingest.formats import spool_sparse
 from polly_assets.ingest.formats.base import Matrix, ParsedDataset, Source
-from polly_assets.ingest.formats.h5ad import H5adReader
-from polly_assets.ingest.formats.h5ad_exchanged import exchanged
+from polly_assets.ingest.formats.h5ad.exchanged import exchanged
+from polly_assets.ingest.formats.h5ad.reader import H5adReader
+from polly_assets.ingest.formats.streams import spool_sparse
 from polly_resources.errors import BadInput
 
 TEXT = h5py.string_dtype()

@@ -20,7 +20,7 @@ import scipy.sparse as sp
 
 from polly_assets.ingest.formats.base import ParsedDataset, Source
 from polly_assets.ingest.formats.registry import reader_for
-from polly_assets.ingest.formats.text import head
+from polly_assets.ingest.formats.streams.text import head
 from polly_resources.errors import BadInput
 from tests.assets.ingest.formats.test_h5ad import assert_equals_anndata
 
@@ -497,7 +497,7 @@ class TestWholeFiles:
     def test_no_hdf5(self, tmp_path, content, code):
         path = tmp_path / "odd.h5ad"
         path.write_bytes(content)
-        from polly_assets.ingest.formats.h5ad import H5adReader
+        from polly_assets.ingest.formats.h5ad.reader import H5adReader
 
         with pytest.raises(BadInput) as caught:
             list(H5adReader().read(Source(path, path.name)))

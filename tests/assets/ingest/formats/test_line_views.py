@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from polly_assets.ingest.formats import line_views, text
+from polly_assets.ingest.formats.streams import line_views, text
 from polly_resources.errors import BadInput
 
 

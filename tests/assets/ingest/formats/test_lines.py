@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polly_assets.ingest.formats.lines import Blocks, Stretch, ahead
-from polly_assets.ingest.formats.text import MAX_LINE_BYTES, utf8_lines
+from polly_assets.ingest.formats.streams.lines import Blocks, Stretch, ahead
+from polly_assets.ingest.formats.streams.text import MAX_LINE_BYTES, utf8_lines
 from polly_resources.errors import BadInput
 
 

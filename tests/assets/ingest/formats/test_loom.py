@@ -12,8 +12,8 @@ import h5py
 import numpy as np
 import pytest
 
-from polly_assets.ingest.formats import h5_dense
 from polly_assets.ingest.formats.base import ParsedDataset, Source
+from polly_assets.ingest.formats.hdf5 import dense as h5_dense
 from polly_assets.ingest.formats.loom import LoomReader
 from polly_assets.ingest.reading import datasets
 from polly_resources.errors import BadInput

@@ -10,7 +10,7 @@ import pytest
 
 from polly_assets.ingest.formats.base import Source
 from polly_assets.ingest.formats.grouping import group_sources
-from polly_assets.ingest.formats.maf import MafReader
+from polly_assets.ingest.formats.maf.reader import MafReader
 from polly_assets.ingest.formats.registry import reader_for
 from polly_resources.errors import BadInput
 

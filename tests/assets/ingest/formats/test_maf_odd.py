@@ -11,9 +11,9 @@ import json
 import pandas as pd
 import pytest
 
-from polly_assets.ingest.formats import maf_rows
 from polly_assets.ingest.formats.base import Source
-from polly_assets.ingest.formats.maf import MafReader
+from polly_assets.ingest.formats.maf import rows as maf_rows
+from polly_assets.ingest.formats.maf.reader import MafReader
 from polly_resources.errors import BadInput
 
 ROW = {

@@ -9,7 +9,7 @@ import pytest
 from polly_assets.ingest.formats.grouping import group_sources
 from polly_assets.ingest.formats.never_data import never_data
 from polly_assets.ingest.formats.registry import reader_for
-from polly_assets.ingest.formats.text import base_name
+from polly_assets.ingest.formats.streams.text import base_name
 from polly_assets.ingest.formats.variant_lists import lists_variants
 from polly_assets.ingest.validate import Severity, validate
 from polly_resources.errors import BadInput

@@ -9,8 +9,8 @@ import pytest
 
 from polly_assets.ingest.formats.base import ParsedDataset, Source
 from polly_assets.ingest.formats.grouping import group_sources
-from polly_assets.ingest.formats.tenx_mtx import MtxReader
-from polly_assets.ingest.formats.tenx_names import dataset_name, within_run
+from polly_assets.ingest.formats.tenx.mtx import MtxReader
+from polly_assets.ingest.formats.tenx.names import dataset_name, within_run
 from polly_resources.errors import BadInput
 
 MTX = b"%%MatrixMarket matrix coordinate integer general\n3 2 2\n1 1 5\n3 2 7\n"

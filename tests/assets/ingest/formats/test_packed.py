@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from polly_assets.ingest.formats import packed
 from polly_assets.ingest.formats.base import Source
 from polly_assets.ingest.formats.registry import READERS
-from polly_assets.ingest.formats.text import read_bytes
+from polly_assets.ingest.formats.streams import packed
+from polly_assets.ingest.formats.streams.text import read_bytes
 from polly_resources.errors import BadInput
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"

@@ -17,10 +17,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polly_assets.ingest.formats import parquet_values
 from polly_assets.ingest.formats.base import ParsedDataset, Source
-from polly_assets.ingest.formats.parquet import ParquetReader
-from polly_assets.ingest.formats.parquet_values import ParquetMatrix, reblocked
+from polly_assets.ingest.formats.parquet import values as parquet_values
+from polly_assets.ingest.formats.parquet.reader import ParquetReader
+from polly_assets.ingest.formats.parquet.values import ParquetMatrix, reblocked
 from polly_assets.ingest.reading import datasets
 from polly_resources.errors import BadInput
 

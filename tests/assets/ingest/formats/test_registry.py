@@ -12,7 +12,7 @@ import pytest
 
 from polly_assets.ingest.formats.grouping import group_sources
 from polly_assets.ingest.formats.registry import READERS, reader_for
-from polly_assets.ingest.formats.text import (
+from polly_assets.ingest.formats.streams.text import (
     base_name,
     dataset_id_from_name,
     decode,

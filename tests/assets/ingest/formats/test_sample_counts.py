@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polly_assets.ingest.formats.base import FailedDataset, Matrix, ParsedDataset, Source
+from polly_assets.ingest.formats.counts.kinds import kind_of
+from polly_assets.ingest.formats.counts.names import around, named
 from polly_assets.ingest.formats.grouping import beginnings_of, group_sources
 from polly_assets.ingest.formats.registry import reader_for
-from polly_assets.ingest.formats.sample_counts_kinds import kind_of
-from polly_assets.ingest.formats.sample_counts_names import around, named
 from polly_assets.ingest.manifests import described
 from polly_assets.ingest.reading import datasets
 from polly_resources.errors import BadInput

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Source
-from polly_assets.ingest.formats.sample_table import typed
+from polly_assets.ingest.formats.separated.sample_table import typed
 from polly_assets.ingest.reading import datasets
 from polly_assets.publish.exports.registry import export_named
 from polly_assets.publish.load import load_dataset

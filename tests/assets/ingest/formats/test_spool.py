@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polly_assets.ingest.formats.base import Matrix
-from polly_assets.ingest.formats.spool import Spool
+from polly_assets.ingest.formats.streams.spool import Spool
 
 
 def whole(matrix: Matrix, features: int) -> np.ndarray:
@@ -80,7 +80,7 @@ def test_the_file_is_gone_with_the_matrix() -> None:
 def test_a_full_disk_is_told(tmp_path: Path) -> None:
     program = (
         "import resource, numpy as np\n"
-        "from polly_assets.ingest.formats.spool import Spool\n"
+        "from polly_assets.ingest.formats.streams.spool import Spool\n"
         "from polly_resources.errors import Unavailable\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))\n"
         "try:\n"

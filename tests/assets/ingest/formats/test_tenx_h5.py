@@ -14,12 +14,12 @@ import scipy.sparse as sp
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from polly_assets.ingest.formats import spool_sparse
 from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Source
 from polly_assets.ingest.formats.registry import reader_for
-from polly_assets.ingest.formats.tenx_h5 import TenxH5Reader
-from polly_assets.ingest.formats.tenx_mtx import MtxReader
-from polly_assets.ingest.formats.text import head
+from polly_assets.ingest.formats.streams import spool_sparse
+from polly_assets.ingest.formats.streams.text import head
+from polly_assets.ingest.formats.tenx.h5 import TenxH5Reader
+from polly_assets.ingest.formats.tenx.mtx import MtxReader
 from polly_resources.errors import BadInput
 from tests.assets.ingest.formats.tenx import (
     barcodes,

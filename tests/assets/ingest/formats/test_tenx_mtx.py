@@ -13,11 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from polly_assets.genes import GeneIndex
-from polly_assets.ingest.formats import matrix_market, spool_sparse
 from polly_assets.ingest.formats.base import ParsedDataset, Source
 from polly_assets.ingest.formats.registry import reader_for
-from polly_assets.ingest.formats.tenx_mtx import MtxReader
-from polly_assets.ingest.formats.text import head
+from polly_assets.ingest.formats.streams import spool_sparse
+from polly_assets.ingest.formats.streams.text import head
+from polly_assets.ingest.formats.tenx import matrix_market
+from polly_assets.ingest.formats.tenx.mtx import MtxReader
 from polly_resources.errors import BadInput
 from polly_resources.ontologies.packages import PackageOntologies
 from tests.assets.ingest.formats.tenx import (

@@ -19,11 +19,11 @@ import pytest
 import scipy.io
 import scipy.sparse as sp
 
-from polly_assets.ingest.formats import h5_values
 from polly_assets.ingest.formats.base import ParsedDataset, Source
 from polly_assets.ingest.formats.grouping import group_sources
-from polly_assets.ingest.formats.tenx_h5 import TenxH5Reader
-from polly_assets.ingest.formats.tenx_mtx import MtxReader
+from polly_assets.ingest.formats.hdf5 import values as h5_values
+from polly_assets.ingest.formats.tenx.h5 import TenxH5Reader
+from polly_assets.ingest.formats.tenx.mtx import MtxReader
 from polly_resources.errors import BadInput
 from tests.assets.ingest.formats.tenx import (
     BANNER,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from polly_assets.ingest.formats.grouping import beginnings_of, group_sources
-from polly_assets.ingest.formats.text import dataset_id_from_name
+from polly_assets.ingest.formats.streams.text import dataset_id_from_name
 from polly_assets.ingest.given import collect
 
 

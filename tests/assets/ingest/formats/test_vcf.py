@@ -13,7 +13,7 @@ from polly_assets.ingest.formats import variants as collected
 from polly_assets.ingest.formats.base import Source
 from polly_assets.ingest.formats.registry import reader_for
 from polly_assets.ingest.formats.variants import SCHEMA, Variants
-from polly_assets.ingest.formats.vcf import VcfReader
+from polly_assets.ingest.formats.vcf.reader import VcfReader
 from polly_resources.errors import BadInput
 
 META = """##fileformat=VCFv4.3

@@ -17,9 +17,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from polly_assets.ingest.formats import variants as collected
-from polly_assets.ingest.formats import vcf_record
 from polly_assets.ingest.formats.base import Source
-from polly_assets.ingest.formats.vcf import VcfReader
+from polly_assets.ingest.formats.vcf import record as vcf_record
+from polly_assets.ingest.formats.vcf.reader import VcfReader
 from polly_resources.errors import BadInput
 from tests.assets.ingest.formats.vcf_texts import (
     COLUMNS,
@@ -335,7 +335,7 @@ class TestSizes:
         assert [row["end_position"] for row in found] == [10, 10, 109, 109, 200, 200, 301, 301]
 
     def test_keys_without_end_are_forgotten(self, parse, monkeypatch):
-        monkeypatch.setattr("polly_assets.ingest.formats.vcf_info._MANY", 40)
+        monkeypatch.setattr("polly_assets.ingest.formats.vcf.info._MANY", 40)
         records = [f"1 {i + 1} . A T . . K{i}=1;DP=3;K{i % 7}=2" for i in range(100)]
         found = rows(parse(content(records)))
         assert [row["depth"] for row in found] == [3] * 100

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from polly_assets.ingest.formats.base import Source
-from polly_assets.ingest.formats.vcf import VcfReader
+from polly_assets.ingest.formats.vcf.reader import VcfReader
 
 META = """##INFO=<ID=DP,Number=1,Type=Integer,Description="d">
 ##INFO=<ID=AF,Number=A,Type=Float,Description="d">

@@ -1,0 +1,1 @@
+"""Files that count one sample each, of quantifiers and counters of reads."""

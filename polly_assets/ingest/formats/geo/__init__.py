@@ -1,0 +1,1 @@
+"""The formats of the Gene Expression Omnibus: SOFT, MINiML, series matrices, DataSets."""

@@ -1,0 +1,1 @@
+"""AnnData files (`.h5ad`)."""

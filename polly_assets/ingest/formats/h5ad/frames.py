@@ -1,0 +1,283 @@
+"""The annotation tables of an AnnData file (`obs`, `var`) as polars columns.
+
+Owns every encoding of a column that AnnData has used since 0.5: structured arrays, plain
+datasets, `__categories`, categoricals, nullable arrays. Add a new column encoding in `_group`.
+Keep out: matrices, `uns`, and what a column means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from polly_assets.ingest.formats.hdf5.access import (
+    Findings,
+    Node,
+    attribute,
+    child,
+    guarded,
+    keys,
+    plain_text,
+    read_array,
+    required,
+    text_attribute,
+    text_series,
+)
+from polly_resources.errors import BadInput
+
+_INDEX_NAMES = ("_index", "index")
+
+
+def read_frame(
+    node: Node, id_name: str, uns_categories: Mapping[str, pl.Series], findings: Findings
+) -> tuple[pl.DataFrame, set[str]]:
+    """A table with `id_name` (string) first, then its columns under their own names.
+
+    `uns_categories` maps a column to the categories that files before AnnData 0.7 keep in
+    `uns`; the set says which were used. Columns that no table can hold (arrays per row,
+    complex numbers) go to `findings.not_loaded`.
+    """
+    if isinstance(node, h5py.Dataset):
+        ids, columns = _structured(node, findings)
+    else:
+        ids, columns = _grouped(node, findings)
+    used = set()
+    for name, categories in uns_categories.items():
+        codes = columns.get(name)
+        if codes is None or not codes.dtype.is_integer():
+            continue
+        numbers = codes.to_numpy()
+        if _within(numbers, len(categories)):
+            columns[name] = categorical(numbers, categories, f"{node.name}/{name}")
+            used.add(name)
+    return _assemble(as_text(ids), columns, id_name, node.name), used
+
+
+def _assemble(
+    ids: pl.Series, columns: Mapping[str, pl.Series], id_name: str, place: str
+) -> pl.DataFrame:
+    if ids.null_count():
+        row = int(ids.is_null().arg_true()[0])
+        raise BadInput("missing_id", f"row {row} has no name", place=place, hint="name every row")
+    table = {id_name: ids}
+    for name, column in columns.items():
+        if len(column) != len(ids):
+            raise BadInput(
+                "column_length",
+                f"found {len(column)} values, expected {len(ids)} as in the index",
+                place=f"{place}/{name}",
+                hint="the file was cut or edited by hand; write it anew with AnnData",
+            )
+        table[_free_name(name, table)] = column
+    return pl.DataFrame([column.alias(name) for name, column in table.items()])
+
+
+def _free_name(name: str, taken: Mapping[str, pl.Series]) -> str:
+    free, i = name, 0
+    while free in taken:
+        i += 1
+        free = f"{name}.{i}"
+    return free
+
+
+def read_ids(node: Node) -> pl.Series:
+    """The row names of a table alone, as text."""
+    if isinstance(node, h5py.Dataset):
+        return as_text(_structured(node, Findings())[0])
+    return as_text(_group_index(node, keys(node), Findings())[1])
+
+
+def _grouped(group: h5py.Group, findings: Findings) -> tuple[pl.Series, dict[str, pl.Series]]:
+    members = keys(group)
+    index, ids = _group_index(group, members, findings)
+    order = attribute(group, "column-order")
+    if order is None:
+        names = [name for name in members if name not in (index, "__categories")]
+    else:
+        names = [order] if isinstance(order, str) else [plain_text(n) for n in list(order)]
+        listed = {name.partition("/")[0] for name in [*names, index, "__categories"]}
+        findings.not_loaded += [
+            f"{group.name[1:]}/{plain_text(name)}" for name in members if name not in listed
+        ]
+    beside = child(group, "__categories")
+    legacy = beside if isinstance(beside, h5py.Group) else None
+    columns = {}
+    for name in names:
+        column = read_column(required(group, name), findings, legacy)
+        if column is None:
+            findings.not_loaded.append(f"{group.name[1:]}/{plain_text(name)}")
+        else:
+            columns[plain_text(name)] = column
+    return ids, columns
+
+
+def _group_index(
+    group: h5py.Group, members: Sequence[str], findings: Findings
+) -> tuple[str, pl.Series]:
+    index = text_attribute(group, "_index") or next((n for n in _INDEX_NAMES if n in members), None)
+    if index is None:
+        raise BadInput(
+            "missing_index",
+            f"found columns {', '.join(members) or 'none'}; none is named as the index",
+            place=f"{group.name}@_index",
+            hint="write the file anew with AnnData",
+        )
+    ids = read_column(required(group, index), findings)
+    if ids is None:
+        raise BadInput(
+            "bad_index",
+            "the row names are no list of text or numbers",
+            place=f"{group.name}/{index}",
+            hint="write the file anew with AnnData",
+        )
+    return index, ids
+
+
+def _structured(
+    dataset: h5py.Dataset, findings: Findings
+) -> tuple[pl.Series, dict[str, pl.Series]]:
+    fields = dataset.dtype.names
+    if not fields:
+        raise BadInput(
+            "bad_frame",
+            f"found an array of {dataset.dtype}, expected a group or a structured array",
+            place=dataset.name,
+            hint="write the file anew with AnnData",
+        )
+    table = read_array(dataset)
+    columns = {}
+    for name in fields:
+        kind = dataset.dtype[name]
+        column = plain_series(table[name], kind, f"{dataset.name}/{name}", findings)
+        if column is None:
+            findings.not_loaded.append(f"{dataset.name[1:]}/{name}")
+        else:
+            columns[name] = column
+    index = next((name for name in ("index", "_index") if name in columns), fields[0])
+    if index not in columns:
+        raise BadInput(
+            "missing_index",
+            f"found fields {', '.join(fields)} of shape {dataset.shape}; none holds a name per row",
+            place=dataset.name,
+            hint="write the file anew with AnnData",
+        )
+    return columns.pop(index), columns
+
+
+def read_column(
+    node: Node, findings: Findings, legacy: h5py.Group | None = None
+) -> pl.Series | None:
+    """One column of any encoding; None where it is no column of single values.
+
+    `legacy` is the group `__categories` of its table, where there is one.
+    """
+    if isinstance(node, h5py.Group):
+        return _group(node, findings)
+    if not isinstance(node, h5py.Dataset) or node.shape is None:
+        return None
+    categories = _legacy_categories(node, legacy, findings) if node.dtype.kind in "iu" else None
+    if categories is None:
+        return plain_series(read_array(node), node.dtype, node.name, findings)
+    return categorical(read_array(node), categories, node.name)
+
+
+def _group(group: h5py.Group, findings: Findings) -> pl.Series | None:
+    codes, categories = child(group, "codes"), child(group, "categories")
+    if isinstance(codes, h5py.Dataset) and categories is not None:
+        names = read_column(categories, findings)
+        if names is None or codes.dtype.kind not in "iu":
+            return None
+        return categorical(read_array(codes), names, group.name)
+    if isinstance(codes, h5py.Dataset):
+        raise BadInput(
+            "bad_categories",
+            "found codes of categories and no categories",
+            place=group.name,
+            hint="write the file anew with AnnData",
+        )
+    values, mask = child(group, "values"), child(group, "mask")
+    if isinstance(values, h5py.Dataset) and isinstance(mask, h5py.Dataset):
+        column = read_column(values, findings)
+        missing = read_array(mask).astype(bool)
+        if column is None or missing.shape != (len(column),):
+            return None
+        return column.zip_with(pl.Series(~missing), pl.Series([None], dtype=column.dtype))
+    return None
+
+
+def _legacy_categories(
+    dataset: h5py.Dataset, beside: h5py.Group | None, findings: Findings
+) -> pl.Series | None:
+    """The categories of a column of AnnData 0.6 and 0.7, by reference or by place."""
+    found: Node | None = None
+    with guarded(dataset):
+        if h5py.h5a.exists(dataset.id, b"categories"):
+            reference = dataset.attrs["categories"]
+            if isinstance(reference, h5py.Reference) and reference:
+                found = dataset.file[reference]
+    if found is None and beside is not None:
+        found = child(beside, dataset.name.rpartition("/")[2])
+    if not isinstance(found, h5py.Dataset):
+        return None
+    return plain_series(read_array(found), found.dtype, found.name, findings)
+
+
+def plain_series(
+    values: npt.NDArray[Any], kind: np.dtype[Any], place: str, findings: Findings
+) -> pl.Series | None:
+    """An array as a column of its own type: NaN is null, enums are their names.
+
+    None for what is no single value per row: further axes, references, complex numbers.
+    """
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim != 1:
+        return None
+    names = h5py.check_enum_dtype(kind)
+    if names is not None and values.dtype.kind in "iu":
+        words = {int(code): plain_text(word) for word, code in names.items()}
+        return pl.Series([words.get(code) for code in values.tolist()], dtype=pl.String)
+    if values.dtype.kind == "S" or h5py.check_string_dtype(kind) is not None:
+        return text_series(values, place, findings)
+    if values.dtype.kind == "f" and values.dtype.itemsize <= 8:
+        wide = values.astype(np.float32) if values.dtype.itemsize == 2 else values
+        return pl.Series(wide, nan_to_null=True)
+    return pl.Series(values) if values.dtype.kind in "biu" else None
+
+
+def categorical(codes: npt.NDArray[Any], categories: pl.Series, place: str) -> pl.Series:
+    """Codes and categories as text; code -1 is null."""
+    if codes.ndim != 1 or not _within(codes, len(categories)):
+        found = f"{codes.min()} to {codes.max()}" if codes.ndim == 1 else f"of shape {codes.shape}"
+        raise BadInput(
+            "bad_categories",
+            f"found codes {found}, expected -1 to {len(categories) - 1}, one for each row",
+            place=place,
+            hint="write the file anew with AnnData",
+        )
+    words = as_text(categories)
+    if codes.size and codes.min() < 0:
+        words = pl.concat([words, pl.Series([None], dtype=pl.String)])
+        codes = np.where(codes < 0, len(categories), codes)
+    return words[pl.Series(codes.astype(np.uint32))]
+
+
+def _within(codes: npt.NDArray[Any], categories: int) -> bool:
+    return codes.size == 0 or bool(codes.min() >= -1 and codes.max() < categories)
+
+
+def as_text(values: pl.Series) -> pl.Series:
+    """Names or categories of any type as text, numbers as Python and numpy print them."""
+    if values.dtype == pl.String:
+        return values
+    if values.dtype.is_integer():
+        return values.cast(pl.String)
+    items: list[Any] = values.to_list()
+    if values.dtype == pl.Float32:  # as itself: a double would show digits that it never had
+        items = [None if x is None else np.float32(x) for x in items]
+    return pl.Series([None if x is None else str(x) for x in items], dtype=pl.String)

@@ -1,0 +1,379 @@
+"""Careful access to HDF5: every look into a file ends in a value or a BadInput.
+
+Owns opening, links, attributes, raw reads and the bytes-to-text step for the formats that
+are HDF5, so that a damaged or hostile file never surfaces as an h5py traceback.
+Add here what touches the HDF5 library; keep out what any element of a format means.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from io import BytesIO
+from types import TracebackType
+from typing import Any, TypeAlias
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from polly_assets.ingest.formats.base import Source
+from polly_assets.ingest.formats.hdf5.chunks import unpacked
+from polly_assets.ingest.formats.streams.text import GZIP_MAGIC, head, read_bytes
+from polly_resources.errors import BadInput, PollyError
+from polly_resources.records import Notice
+
+HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+_USER_BLOCKS = (0, 512, 1024, 2048)
+"""Where the signature may stand: HDF5 allows a user block before it."""
+
+_BELIEVED = 64 * 1024 * 1024
+_DENSEST = 1100
+"""Declared bytes per stored byte that compression can reach (deflate: 1032); more beyond
+`_BELIEVED` is a declaration without data, that would fill the memory with nothing."""
+
+_FILTERS = {
+    305: "LZO",
+    307: "bzip2",
+    32000: "LZF",
+    32001: "Blosc",
+    32004: "LZ4",
+    32008: "bitshuffle",
+    32013: "ZFP",
+    32015: "Zstandard",
+    32017: "SZ",
+    32026: "Blosc2",
+}
+"""Registered filters that are met, by https://github.com/HDFGroup/hdf5_plugins."""
+
+_LIBRARY_ERRORS = (KeyError, OSError, OverflowError, RuntimeError, TypeError, ValueError)
+"""What h5py raises where a file is damaged."""
+
+_UNCLOSED = "already open for write"
+"""What the library says of a file whose mark of an open writer is set."""
+
+Node: TypeAlias = h5py.Group | h5py.Dataset
+
+
+@dataclass(slots=True)
+class Findings:
+    """What a reading has met so far: notices, and the places that were left in the file."""
+
+    notices: list[Notice] = field(default_factory=list)
+    not_loaded: list[str] = field(default_factory=list)
+
+    def note(self, code: str, message: str, place: str = "") -> None:
+        """Record a notice."""
+        self.notices.append(Notice(code, message, place))
+
+    def note_not_loaded(self) -> None:
+        """Record what was left in the file, where there is anything."""
+        if self.not_loaded:
+            shown = ", ".join(self.not_loaded)
+            self.note("not_loaded", f"kept in the original file only: {shown}")
+
+
+def is_hdf5(start: bytes) -> bool:
+    """Whether a file that begins with these bytes has an HDF5 signature."""
+    return any(start.startswith(HDF5_MAGIC, offset) for offset in _USER_BLOCKS)
+
+
+@contextmanager
+def opened(source: Source) -> Iterator[h5py.File]:
+    """The source as an open HDF5 file; errors raised inside get the source's name.
+
+    Raises BadInput `not_hdf5` or `corrupt_hdf5`. A gzipped file is unpacked in memory.
+    """
+    with named(source.name), open_file(source) as file:
+        yield file
+
+
+@contextmanager
+def named(name: str) -> Iterator[None]:
+    """Gives errors that name no file this one."""
+    try:
+        yield
+    except PollyError as error:
+        error.file = error.file or name
+        raise
+
+
+def open_file(source: Source) -> h5py.File:
+    """The source as an open HDF5 file that the caller closes; see `opened`."""
+    start = head(source.path)
+    if not is_hdf5(start):
+        found = repr(start[:8]) if start else "an empty file"
+        raise BadInput(
+            "not_hdf5",
+            f"found {found}, expected an HDF5 signature",
+            hint="the content is not what the name says: upload the original again",
+        )
+    with guarded("/"):
+        return _file(source)
+
+
+def _file(source: Source) -> h5py.File:
+    if _gzipped(source):
+        return h5py.File(BytesIO(read_bytes(source.path, source.name)), "r")
+    try:  # what `h5py.File(path, locking=False)` does, in half of its time
+        found = h5py.h5f.open(os.fsencode(source.path), h5py.h5f.ACC_RDONLY, fapl=_access())
+        return h5py.File(found)
+    except OSError as error:
+        if _UNCLOSED not in str(error):
+            raise
+        raise BadInput(
+            "not_closed",
+            "the file says that it is still being written: it was not closed",
+            place="/",
+            hint="upload it again once its writer has closed it; `h5clear -s` removes the mark "
+            "that a writer left which died",
+        ) from error
+
+
+def _gzipped(source: Source) -> bool:
+    with source.path.open("rb") as raw:
+        return raw.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+
+
+@cache
+def _access() -> h5py.h5p.PropFAID:
+    """How files are opened: without locks."""
+    plan = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
+    plan.set_file_locking(False, True)
+    return plan
+
+
+class guarded:  # noqa: N801 - a context manager, that is used as a function
+    """Turns what the HDF5 library raises into BadInput at this place.
+
+    A class, not a generator: a file has hundreds of small elements.
+    """
+
+    __slots__ = ("_node", "_part")
+
+    def __init__(self, node: h5py.Group | h5py.Dataset | str, part: str = "") -> None:
+        self._node, self._part = node, part
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if isinstance(error, MemoryError):
+            raise BadInput(
+                "too_large", "does not fit in memory", place=self._place(), hint="split the file"
+            ) from error
+        if isinstance(error, _LIBRARY_ERRORS):
+            raise BadInput(
+                "corrupt_hdf5",
+                f"HDF5 cannot read it: {error}",
+                place=self._place(),
+                hint="check the file with `h5dump -H` and transfer it again",
+            ) from error
+
+    def _place(self) -> str:
+        if isinstance(self._node, str):
+            return self._node
+        return below(self._node, self._part) if self._part else str(self._node.name)
+
+
+def below(group: h5py.Group, part: str) -> str:
+    """The path of a member of a group."""
+    return f"{str(group.name).rstrip('/')}/{part}"
+
+
+def child(group: h5py.Group, key: str) -> Node | None:
+    """The object at `key` (a path below the group), or None.
+
+    Raises BadInput `linked_element` for soft and external links: what they lead to is
+    no part of the file that was uploaded, or changes with it.
+    """
+    if "/" not in key:
+        with guarded(group, key):
+            return _member(group, key)
+    node: Node | None = group
+    for part in key.split("/"):
+        if not isinstance(node, h5py.Group) or not part:
+            return None
+        node = child(node, part)
+    return node
+
+
+def _member(group: h5py.Group, part: str) -> Node | None:
+    """A member by the low-level interface, which opens it once."""
+    name, links = part.encode(), group.id.links
+    if not links.exists(name):
+        return None
+    if links.get_info(name).type != h5py.h5l.TYPE_HARD:
+        raise BadInput(
+            "linked_element",
+            "found a soft or external link, expected the data itself",
+            place=below(group, part),
+            hint="write the file anew so that it holds all its data",
+        )
+    found = h5py.h5o.open(group.id, name)
+    if isinstance(found, h5py.h5d.DatasetID):
+        _ = found.dtype  # raises here, in the guard, where numpy has no such type
+        return h5py.Dataset(found, readonly=True)  # which keeps its shape
+    return h5py.Group(found) if isinstance(found, h5py.h5g.GroupID) else None
+
+
+def required(group: h5py.Group, key: str) -> Node:
+    """The object at `key`; BadInput `missing_element` where there is none."""
+    node = child(group, key)
+    if node is None:
+        raise BadInput(
+            "missing_element",
+            f"found {', '.join(keys(group)) or 'nothing'}; expected {key!r}",
+            place=f"{group.name.rstrip('/')}/{key}",
+            hint="AnnData writes /obs and /var in every .h5ad; a 10x or loom file must be "
+            "converted first"
+            if group.name == "/"
+            else "the file was cut or edited by hand; write it anew with AnnData",
+        )
+    return node
+
+
+def keys(group: h5py.Group) -> list[str]:
+    """The names of a group's members; BadInput `bad_name` where one is no UTF-8."""
+    with guarded(group):
+        names = list(group.id)
+    try:
+        return [name.decode() for name in names]
+    except UnicodeDecodeError as error:
+        raise BadInput(
+            "bad_name",
+            f"found a member called {error.object!r}, expected names in UTF-8",
+            place=group.name,
+            hint="rename it and write the file anew",
+        ) from None
+
+
+def attribute_names(node: Node) -> list[str | bytes]:
+    """The names of a node's attributes, as the file spells them: bytes where not UTF-8."""
+    with guarded(node.name):
+        return list(node.attrs)
+
+
+def attribute(node: Node, key: str | bytes) -> Any:
+    """An attribute as str, list of str, numpy value or None; arrays of one become scalars."""
+    value: Any
+    name = key if isinstance(key, bytes) else key.encode()
+    with guarded(node):
+        if not h5py.h5a.exists(node.id, name):
+            return None
+        found = h5py.h5a.open(node.id, name)
+        kind, shape = found.dtype, found.shape
+        if kind.kind in "Obiuf" and shape is not None:  # `attrs` takes five times as long
+            cells = np.empty(shape, kind)
+            found.read(cells)
+            value = cells[()]
+        else:
+            value = node.attrs[key]
+    if isinstance(value, np.ndarray) and value.dtype.kind in "OSU":
+        value = [plain_text(item) for item in value.ravel().tolist()]
+    if isinstance(value, bytes | str):
+        return plain_text(value)
+    return value
+
+
+def text_attribute(node: Node, key: str) -> str | None:
+    """A string attribute, also where a writer made it an array of one."""
+    value = attribute(node, key)
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    return value if isinstance(value, str) else None
+
+
+def plain_text(value: object) -> str:
+    """A name or word as valid text, whatever bytes it was made of."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", errors="replace")
+    return str(value).encode("utf-8", errors="replace").decode("utf-8")
+
+
+def read_array(
+    dataset: h5py.Dataset, start: int = 0, stop: int | None = None, axis: int = 0
+) -> npt.NDArray[Any]:
+    """The values of a dataset, whole or start to stop of an axis, in native byte order."""
+    with guarded(dataset):
+        source = dataset.id
+        shape, kind, plan = dataset.shape, source.dtype, _trusted(dataset)
+        if start == 0 and stop is None:
+            values = None if plan is None else unpacked(source, plan)
+            if values is None:
+                values = np.empty(shape, kind)
+                source.read(h5py.h5s.ALL, h5py.h5s.ALL, values)
+        else:
+            values = np.asarray(dataset[(*[slice(None)] * axis, slice(start, stop))])
+    return values if values.dtype.isnative else values.astype(values.dtype.newbyteorder("="))
+
+
+def check_storage(dataset: h5py.Dataset) -> None:
+    """Raise what `read_array` raises where the storage of a dataset is not to be trusted."""
+    with guarded(dataset):
+        _trusted(dataset)
+
+
+def _trusted(dataset: h5py.Dataset) -> h5py.h5p.PropDCID | None:
+    """How a dataset was made that lies in chunks; None where it does not."""
+    # What has an offset lies in one piece in its file; plans take ten times as long to ask for.
+    plan = None if dataset.id.get_offset() is not None else _plan(dataset)
+    declared = math.prod(dataset.shape) * dataset.dtype.itemsize
+    if declared > _BELIEVED and declared > (stored := dataset.id.get_storage_size()) * _DENSEST:
+        raise BadInput(
+            "declared_too_large",
+            f"declares {declared} bytes of values and stores {stored}",
+            place=dataset.name,
+            hint="most of it was never written: write the file anew, sparse if it is so empty",
+        )
+    return plan
+
+
+def _plan(dataset: h5py.Dataset) -> h5py.h5p.PropDCID | None:
+    plan = dataset.id.get_create_plist()
+    layout = plan.get_layout()
+    if layout == h5py.h5d.VIRTUAL or plan.get_external_count():
+        raise BadInput(
+            "linked_element",
+            "its values are kept in another file",
+            place=dataset.name,
+            hint="write the file anew so that it holds all its data",
+        )
+    if layout != h5py.h5d.CHUNKED:
+        return None
+    for i in range(plan.get_nfilters()):
+        code, _, _, name = plan.get_filter(i)
+        if not h5py.h5z.filter_avail(code):
+            raise BadInput(
+                "unsupported_filter",
+                f"compressed with {_filter(code, plain_text(name))}, which is not part of HDF5",
+                place=dataset.name,
+                hint="write the file anew with gzip as its compression",
+            )
+    return plan
+
+
+def _filter(code: int, name: str) -> str:
+    """What a filter is called, also where the file does not say."""
+    known = _FILTERS.get(code) or name.partition(";")[0] or "an unknown filter"
+    return f"{known} (filter {code})"
+
+
+def text_series(values: npt.NDArray[Any], place: str, findings: Findings) -> pl.Series:
+    """Byte strings (fixed or variable length) as text: UTF-8, else Latin-1 with a Notice."""
+    raw = values.tolist()
+    try:
+        return pl.Series(raw, dtype=pl.Binary).cast(pl.String)
+    except pl.exceptions.PolarsError:
+        findings.note("not_utf8", "text is not UTF-8; read as Latin-1", place)
+        return pl.Series([item.decode("latin-1") for item in raw], dtype=pl.String)

@@ -1,0 +1,1 @@
+"""MAF, the Mutation Annotation Format."""

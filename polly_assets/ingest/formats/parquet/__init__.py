@@ -1,0 +1,1 @@
+"""Parquet files: matrices of either orientation, and tables of samples."""

@@ -1,0 +1,1 @@
+"""What text formats and large matrices share: bytes, lines and tables, a block at a time."""

@@ -1,0 +1,145 @@
+"""The lists of names beside a MatrixMarket matrix: barcodes, and features or genes.
+
+Owns their columns in each version of Cell Ranger, and the header that depositors may add.
+Keep out: the matrix.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import polars as pl
+
+from polly_assets.ingest.formats.streams.table import unique_names, unquote
+from polly_assets.ingest.formats.streams.text import read_bytes, utf8_lines
+from polly_assets.ingest.formats.tenx.names import BARCODES
+from polly_resources.errors import BadInput
+from polly_resources.records import Notice
+
+_HEADER = re.compile(
+    r"(cell_?)?barcodes?|cells?|(cell|gene|feature)_?(ids?|names?)|(gene_?)?symbols?|genes?"
+    r"|features?|index|ids?|names?|v1|x|bc_(?:wells|index)|",
+    re.I,
+)
+"""What the first cell of a header says; R writes `x`, `V1`, or nothing above row numbers."""
+
+_FEATURE_COLUMNS = ("name", "feature_type", "chromosome", "start", "end")
+"""After the id: two columns since version 3, five with positions (multiome)."""
+
+_REGION = 3
+"""Columns of a BED file that every line has: chromosome, start, end."""
+
+
+@dataclass(frozen=True, slots=True)
+class NameList:
+    """A list as its columns of text; the first are the ids. `header` names them, if it did."""
+
+    file: str
+    role: str
+    columns: tuple[Sequence[str | None], ...]
+    header: tuple[str, ...] = ()
+    notices: tuple[Notice, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """How many lines it has, without the header that `fitted` has found."""
+        return len(self.columns[0])
+
+    @property
+    def ids(self) -> pl.Series:
+        """The first column, whether a header was found in it or not."""
+        return pl.Series(self.columns[0], dtype=pl.String)
+
+    def fitted(self, count: int) -> NameList | None:
+        """The list where it has so many names, without a header if that is one too many."""
+        if self.count == count:
+            return self
+        first = [column[0] or "" for column in self.columns] if self.count else [""]
+        if self.count != count + 1 or not _HEADER.fullmatch(first[0].strip()):
+            return None
+        message = f"the first line of {self.file} ({', '.join(first)[:60]}) was read as a header"
+        notice = Notice("header_in_list", message, "line 1")
+        columns = tuple(column[1:] for column in self.columns)
+        return replace(self, columns=columns, header=tuple(first), notices=(*self.notices, notice))
+
+    def frame(self) -> pl.DataFrame:
+        """The table of samples or features: ids, then the list's other columns."""
+        key = "sample_id" if self.role == BARCODES else "feature_id"
+        names = unique_names(self._names(), key)
+        columns = {
+            name: pl.Series(column, dtype=pl.String)
+            for name, column in zip([key, *names], self.columns, strict=True)
+        }
+        return pl.DataFrame(columns)
+
+    def place(self, row: int) -> str:
+        """Where a name stands in the file."""
+        return f"line {row + 1 + bool(self.header)}, column 1"
+
+    def _names(self) -> list[str]:
+        more = len(self.columns) - 1
+        numbered = [f"column_{i + 2}" for i in range(more)]
+        if self.header:
+            return [name or other for name, other in zip(self.header[1:], numbered, strict=True)]
+        if self.file.lower().removesuffix(".gz").endswith(".bed"):
+            return [*_FEATURE_COLUMNS[2:], *numbered[_REGION:]][:more]
+        if self.role == BARCODES or more > len(_FEATURE_COLUMNS):
+            return numbered
+        return list(_FEATURE_COLUMNS[:more])
+
+
+def read_list(path: Path, role: str) -> NameList:
+    """The lines of a list; an empty file is an empty list. Short lines end in missing cells."""
+    file = path.name
+    try:
+        data, notices = utf8_lines(read_bytes(path, file), file)
+    except BadInput as error:
+        if error.code != "empty_file":
+            raise
+        return NameList(file, role, ([],))
+    lines = data.decode().rstrip("\n").split("\n")
+    if lines == [""]:
+        return NameList(file, role, ([],))
+    ending = file.lower().removesuffix(".gz").rpartition(".")[2]
+    if ending == "csv":
+        ids, *others = _without_row_numbers(_columns([*csv.reader(lines)]))
+    elif b"\t" not in data:
+        ids, *others = (_unquoted(lines, data),)
+    else:
+        rows = [line.rstrip("\t").split("\t") for line in lines]
+        ids, *others = (_unquoted(column, data) for column in _columns(rows))
+    columns = (ids, *([cell or None for cell in each] for each in others))
+    if ending == "bed" and len(columns) >= _REGION:
+        columns = (_regions(columns), *columns)
+    return NameList(file, role, columns, notices=notices)
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> list[Sequence[str | None]]:
+    width = max(map(len, rows))
+    return [[row[i] if i < len(row) else None for row in rows] for i in range(width)]
+
+
+def _without_row_numbers(columns: list[Sequence[str | None]]) -> list[Sequence[str | None]]:
+    """The columns without a first one that counts the rows, and has no name."""
+    counted = [str(i) for i in range(len(columns[0]))]
+    below = list(columns[0][1:])
+    numbers = not columns[0][0] and below and below in (counted[1:], counted[:-1])
+    return columns[1:] if numbers and len(columns) > 1 else columns
+
+
+def _regions(columns: Sequence[Sequence[str | None]]) -> list[str]:
+    """Regions as Cell Ranger ATAC calls them: `chr1:9000-9500`."""
+    return [
+        f"{chromosome}:{start}-{end}" if chromosome else ""
+        for chromosome, start, end in zip(*columns[:_REGION], strict=True)
+    ]
+
+
+def _unquoted(cells: Sequence[str | None], data: bytes) -> Sequence[str | None]:
+    if b'"' not in data:
+        return cells
+    return [cell and unquote(cell) for cell in cells]

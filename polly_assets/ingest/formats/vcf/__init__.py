@@ -1,0 +1,1 @@
+"""VCF, the Variant Call Format."""
