@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Set
 
+from polly_assets.ingest.formats.tabbed import beginning
+
 _CHROMOSOME = frozenset({"chr", "chrom", "chromosome", "contig", "seqnames"})
 _POSITION = frozenset(
     {"chromosomestart", "chromstart", "pos", "position", "start", "startposition"}
@@ -32,15 +34,16 @@ _MAF = frozenset({"hugosymbol", "tumorsamplebarcode", "variantclassification"})
 
 def lists_variants(head: bytes) -> bool:
     """Whether a file's first bytes name the columns of a list: a row per variant and sample."""
-    if b"\0" in head:
+    text = beginning(head)
+    if "\0" in text:
         return False
-    names = _columns(head.removeprefix(b"\xef\xbb\xbf"))
+    names = _columns(text)
     return names >= _MAF or not any(names.isdisjoint(kind) for kind in _KINDS)
 
 
-def _columns(head: bytes) -> Set[str]:
+def _columns(head: str) -> Set[str]:
     """The names in the first line that is no comment, by their letters and digits."""
-    lines = head.decode("latin-1").splitlines()
+    lines = head.splitlines()
     first = next((line for line in lines if line.strip() and not line.startswith("#")), "")
     cells = re.split(r"[\t,;]", first)
     return {re.sub(r"[^0-9a-z]", "", cell.lower()) for cell in cells}

@@ -12,6 +12,7 @@ import weakref
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
+import polars as pl
 import pyarrow as pa
 
 from polly_assets.schema import VARIANTS
@@ -61,6 +62,14 @@ class Variants:
         batch = pa.RecordBatch.from_arrays(list(columns), schema=SCHEMA)
         self._writer.write_batch(batch)
         self.rows += batch.num_rows
+
+    def extend_frame(self, frame: pl.DataFrame) -> None:
+        """Add at most `PIECE_ROWS` rows, each a record: columns of other names are null."""
+        index = pl.int_range(self.rows, self.rows + pl.len()).alias("record_index")
+        nothing = [pl.lit(None).alias(n) for n in FIELDS if n not in frame.columns]
+        whole = frame.with_columns(*nothing).with_columns(index).select(FIELDS)
+        (batch,) = whole.to_arrow().cast(SCHEMA).combine_chunks().to_batches()
+        self.extend(batch.columns)
 
     def done(self) -> Variants:
         """Itself, to be called when no row follows."""

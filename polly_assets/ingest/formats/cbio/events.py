@@ -9,7 +9,6 @@ Format: https://docs.cbioportal.org/file-formats/ (structural variants, segmente
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,17 +19,16 @@ import polars as pl
 
 from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Reader, Source
 from polly_assets.ingest.formats.beside.sidecars import describe, read_sidecars
-from polly_assets.ingest.formats.streams.lines import Lines
-from polly_assets.ingest.formats.streams.table import fit, unique_names
+from polly_assets.ingest.formats.streams.table import unique_names
+from polly_assets.ingest.formats.tabbed import LineNumbers, Tabbed, beginning, first_row
 from polly_assets.ingest.formats.variants import FIELDS, Variants
 from polly_resources.errors import BadInput
 from polly_resources.records import Notice
 
 COPY_NUMBERS = "Copy Number Variation"
 
-_WHOLE = re.compile(r"(\d{1,18})(\.0*)?")
-_FLOAT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_JSON = json.JSONEncoder(ensure_ascii=False)
+_WHOLE = r"^([0-9]{1,18})(?:\.0*)?$"
+_FLOAT = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
 _PLACES = {name: place for place, name in enumerate(FIELDS)}
 _MISSING = ("", "na", "n/a", "nan", "null")
 _SEGMENT: Mapping[str, tuple[str, ...]] = {
@@ -81,94 +79,92 @@ class _Row:
     line: int
 
 
-class _Rows:
-    """The rows of a tab-separated file under the names that this module knows."""
+class _Table:
+    """A tab-separated file under the names that this module knows."""
 
     def __init__(
         self, path: Path, file: str, names: Mapping[str, tuple[str, ...]], needed: Sequence[str]
     ) -> None:
-        self._lines, self._file = Lines(path, file), file
-        self._names, self._needed = names, needed
+        self._table, self._file = Tabbed(path, file), file
+        header = [cell.strip().strip('"') for cell in self._table.header.split("\t")]
+        lower = [name.lower() for name in header]
         self._at: dict[str, int] = {}
-        self._header: list[str] = []
+        for what, known in names.items():
+            if found := next((name for name in known if name in lower), None):
+                self._at[what] = lower.index(found)
+            elif what in needed:
+                raise self._missing(header, known)
+        while len(header) > 1 and not header[-1]:
+            header.pop()
+        self._names = unique_names(header)
+
+    def _missing(self, header: Sequence[str], known: Sequence[str]) -> BadInput:
+        return BadInput(
+            "missing_columns",
+            f"found the columns {', '.join(header)[:80] or 'none'}, expected one called "
+            f"{' or '.join(known)}",
+            file=self._file,
+            place=f"line {self._table.line or 1}",
+            hint="columns are separated by tabs and named in the first line",
+        )
 
     @property
     def notices(self) -> Sequence[Notice]:
         """What was noticed in the text."""
-        return self._lines.notices
+        return self._table.notices
+
+    def frames(self) -> Iterator[tuple[pl.DataFrame, pl.Series, LineNumbers]]:
+        """The known cells by meaning, null where missing, each row as JSON, and the lines.
+
+        Raises BadInput `ragged_row`.
+        """
+        for cells, lines in self._table.frames(self._names):
+            stripped = cells.select(pl.all().str.strip_chars().replace("", None))
+            known = pl.DataFrame(
+                [stripped.to_series(at).alias(what) for what, at in self._at.items()]
+            ).select(pl.when(~pl.all().str.to_lowercase().is_in(_MISSING)).then(pl.all()))
+            yield known, stripped.to_struct("metadata").struct.json_encode(), lines
 
     def __iter__(self) -> Iterator[_Row]:
-        """Raises BadInput `missing_columns`, `missing_sample_id` or `ragged_row`."""
-        keys: list[str] = []
-        for line, text in self._lines:
-            if not text.strip() or text.startswith("#"):
-                continue
-            cells = [cell.strip().strip('"') for cell in text.split("\t")]
-            if not keys:
-                keys = self._named(cells, line)
-                continue
-            cells = fit(cells, len(keys), line, self._file)
-            row = {what: _present(cells[at]) for what, at in self._at.items()}
-            if row["sample"] is None:
-                raise BadInput(
-                    "missing_sample_id",
-                    "the row has no sample, expected its id",
-                    file=self._file,
-                    place=self.place("sample", line),
-                    hint="give each row the id of its sample",
-                )
-            own = dict(zip(keys, (cell or None for cell in cells), strict=True))
-            yield _Row(row, _JSON.encode(own), line)
-        if not keys:
-            raise self._missing([], 1, self._needed[0])
-
-    def _named(self, header: list[str], line: int) -> list[str]:
-        lower = [name.lower() for name in header]
-        for what, names in self._names.items():
-            if found := next((name for name in names if name in lower), None):
-                self._at[what] = lower.index(found)
-            elif what in self._needed:
-                raise self._missing(header, line, what)
-        while len(header) > 1 and not header[-1]:
-            header.pop()
-        return unique_names(header)
-
-    def _missing(self, header: Sequence[str], line: int, what: str) -> BadInput:
-        return BadInput(
-            "missing_columns",
-            f"found the columns {', '.join(header)[:80] or 'none'}, expected one called "
-            f"{' or '.join(self._names[what])}",
-            file=self._file,
-            place=f"line {line}",
-            hint="columns are separated by tabs and named in the first line",
-        )
+        """The rows one by one. Raises BadInput `missing_sample_id` or `ragged_row`."""
+        for known, texts, lines in self.frames():
+            for cells, json, line in zip(known.iter_rows(named=True), texts, lines, strict=True):
+                if cells["sample"] is None:
+                    raise self.no_sample(int(line))
+                yield _Row(cells, json, int(line))
 
     def place(self, what: str, line: int) -> str:
         """Where a cell is."""
         return f"line {line}, column {self._at[what] + 1}"
+
+    def no_sample(self, line: int) -> BadInput:
+        """An error about a row without a sample."""
+        return BadInput(
+            "missing_sample_id",
+            "the row has no sample, expected its id",
+            file=self._file,
+            place=self.place("sample", line),
+            hint="give each row the id of its sample",
+        )
 
     def whole(self, row: _Row, what: str) -> int | None:
         """A cell that must be a whole number where it is there. Raises BadInput."""
         text = row.cells.get(what)
         if text is None:
             return None
-        if found := _WHOLE.fullmatch(text):
+        if found := re.fullmatch(_WHOLE, text):
             return int(found[1])
-        raise self.bad(row, what, "a whole number, 0 or more")
+        raise self.bad(what, text, "a whole number, 0 or more", row.line)
 
-    def bad(self, row: _Row, what: str, expected: str) -> BadInput:
+    def bad(self, what: str, found: str | None, expected: str, line: int) -> BadInput:
         """An error about a cell."""
         return BadInput(
             "bad_field",
-            f"found {row.cells[what]!r}, expected {expected}",
+            f"found {'no value' if found is None else repr(found[:60])}, expected {expected}",
             file=self._file,
-            place=self.place(what, row.line),
+            place=self.place(what, line),
             hint="correct the cell; a missing value is an empty cell or NA",
         )
-
-
-def _present(cell: str) -> str | None:
-    return None if cell.lower() in _MISSING else cell
 
 
 def _values(**known: Any) -> Sequence[Any]:
@@ -180,36 +176,55 @@ def _values(**known: Any) -> Sequence[Any]:
 
 def read_segments(path: Path, file: str) -> Events:
     """Segments of copy number. Raises BadInput, `bad_field` where one ends before it begins."""
-    rows = _Rows(path, file, _SEGMENT, ("sample", "chromosome", "start", "end", "mean"))
+    table = _Table(path, file, _SEGMENT, ("sample", "chromosome", "start", "end", "mean"))
     variants, samples = Variants(), dict[str, None]()
-    for index, row in enumerate(rows):
-        start, end = rows.whole(row, "start"), rows.whole(row, "end")
-        rows.whole(row, "marks")
-        if start is None or end is None:
-            raise rows.bad(row, "start" if start is None else "end", "a position")
-        if end < start:
-            raise rows.bad(row, "end", f"{start} or more, as the segment begins there")
-        mean = row.cells["mean"]
-        if mean is not None and not _FLOAT.fullmatch(mean):
-            raise rows.bad(row, "mean", "a number")
-        samples[str(row.cells["sample"])] = None
-        variants.append(
-            _values(
-                sample_id=row.cells["sample"],
-                record_index=index,
-                allele_index=0,
-                chromosome=row.cells["chromosome"],
-                position=start,
-                end_position=end,
-                metadata=row.json,
-            )
+    for known, texts, lines in table.frames():
+        whole = known.select(
+            pl.col(name).str.extract(_WHOLE, 1).cast(pl.Int64)
+            for name in ("start", "end", "marks")
+            if name in known.columns
         )
-    return Events(list(samples), variants.done(), rows.notices)
+        _refuse_segment(table, known, whole, lines)
+        samples.update(dict.fromkeys(known["sample"].unique(maintain_order=True)))
+        rows = pl.DataFrame(
+            [
+                known["sample"].alias("sample_id"),
+                known["chromosome"],
+                whole["start"].alias("position"),
+                whole["end"].alias("end_position"),
+                texts,
+            ]
+        )
+        variants.extend_frame(rows.with_columns(allele_index=0))
+    return Events(list(samples), variants.done(), table.notices)
+
+
+def _refuse_segment(
+    table: _Table, known: pl.DataFrame, whole: pl.DataFrame, lines: LineNumbers
+) -> None:
+    """Raises BadInput for the first row that is no segment."""
+    start, end, number = whole["start"], whole["end"], "a whole number, 0 or more"
+    faults = [("sample", "its id", known["sample"].is_null())]
+    faults += [
+        (name, number, known[name].is_not_null() & whole[name].is_null()) for name in whole.columns
+    ]
+    faults += [(name, "a position", whole[name].is_null()) for name in ("start", "end")]
+    faults += [("end", "", end < start), ("mean", "a number", ~known["mean"].str.contains(_FLOAT))]
+    places = [(first_row(rows), at) for at, (_, _, rows) in enumerate(faults)]
+    first = [(row, at) for row, at in places if row is not None]
+    if not first:
+        return
+    row, at = min(first)
+    what, expected, _ = faults[at]
+    if what == "sample":
+        raise table.no_sample(int(lines[row]))
+    expected = expected or f"{start[row]} or more, as the segment begins there"
+    raise table.bad(what, known[what][row], expected, int(lines[row]))
 
 
 def read_structural(path: Path, file: str) -> Events:
     """Structural variants: a row for each site that has a gene or a place."""
-    rows = _Rows(path, file, _EVENT, ("sample",))
+    rows = _Table(path, file, _EVENT, ("sample",))
     variants, samples = Variants(), dict[str, None]()
     for index, row in enumerate(rows):
         samples[str(row.cells["sample"])] = None
@@ -233,7 +248,7 @@ def read_structural(path: Path, file: str) -> Events:
 
 def read_fusions(path: Path, file: str) -> Events:
     """Fusions of the form that cBioPortal had before structural variants: a row for each gene."""
-    rows = _Rows(path, file, _FUSION, ("sample", "fusion"))
+    rows = _Table(path, file, _FUSION, ("sample", "fusion"))
     variants, samples = Variants(), dict[str, None]()
     for index, row in enumerate(rows):
         samples[str(row.cells["sample"])] = None
@@ -251,7 +266,7 @@ def read_fusions(path: Path, file: str) -> Events:
 
 
 def _site(  # noqa: PLR0917 - one row's parts
-    row: _Row, rows: _Rows, index: int, site: int, gene: str | None, position: int | None
+    row: _Row, rows: _Table, index: int, site: int, gene: str | None, position: int | None
 ) -> Sequence[Any]:
     return _values(
         sample_id=row.cells["sample"],
@@ -279,9 +294,10 @@ class SegReader(Reader):
 
     def sniff(self, name: str, head: bytes) -> bool:
         """By the suffix `.seg`, unless the content is binary, or by the column names."""
-        if b"\0" in head:
+        text = beginning(head)
+        if "\0" in text:
             return False
-        first = head.removeprefix(b"\xef\xbb\xbf").decode("latin-1").lstrip().split("\n", 1)[0]
+        first = text.lstrip().split("\n", 1)[0]
         names = [cell.strip(' "\r').lower() for cell in first.split("\t")]
         needed = ("sample", "start", "end", "mean")
         by_columns = all(set(_SEGMENT[what]).intersection(names) for what in needed)

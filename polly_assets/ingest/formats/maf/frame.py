@@ -6,14 +6,11 @@ that differs from the reference. Keep out: what is wrong with a row (`rows`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import polars as pl
-import pyarrow as pa
 
 from polly_assets.ingest.formats.maf.columns import NAMES
-from polly_assets.ingest.formats.streams.table import unique_names, unquote
-from polly_assets.ingest.formats.variants import SCHEMA
 
 ROW_IDENTITY = "identity"
 """A number that is the same for rows of the same sample, place and alleles."""
@@ -31,9 +28,7 @@ class Frame:
     `rows` has the columns of `variants` that are not the same in each row, and ROW_IDENTITY.
     """
 
-    def __init__(self, lines: Sequence[str], header: Sequence[str], at: Mapping[str, int]) -> None:
-        names = unique_names(header)
-        cells = _cells(lines, names)
+    def __init__(self, cells: pl.DataFrame, at: Mapping[str, int]) -> None:
         text = pl.DataFrame(
             [
                 cells.to_series(at[what]).alias(what)
@@ -61,25 +56,6 @@ class Frame:
     def rounded(self, what: str) -> pl.Series:
         """Rows whose whole number is written such as 1e+05."""
         return self.values[what].str.contains(_SCIENTIFIC) & self._numbers[what].is_not_null()
-
-
-def _cells(lines: Sequence[str], names: Sequence[str]) -> pl.DataFrame:
-    """The cells of lines of one width, as text without quotes around it; null where empty."""
-    text = "\n".join(lines) + "\n"
-    frame = pl.read_csv(
-        text.encode(),
-        has_header=False,
-        separator="\t",
-        quote_char=None,
-        schema=dict.fromkeys(names, pl.String),
-    )
-    if '"' not in text:
-        return frame
-    return frame.with_columns(
-        pl.Series(column.name, [cell and (unquote(cell) or None) for cell in column], pl.String)
-        for column in frame.iter_columns()
-        if column.str.contains('"', literal=True).any()
-    )
 
 
 def _whole(name: str) -> pl.Expr:
@@ -130,12 +106,3 @@ def _identity() -> pl.Expr:
     known = [pl.col(n).cast(pl.String).fill_null("") for n in
              ("sample_id", "chromosome", "position", "ref", "alt")]  # fmt: skip
     return pl.concat_str(known, separator="\t").hash().alias(ROW_IDENTITY)
-
-
-def columns(rows: pl.DataFrame, first: int) -> list[pa.Array]:
-    """Rows as the columns of `variants`; `first` is the number of the first of them."""
-    nothing = [pl.lit(None).alias(n) for n in ("genotype", "info")]
-    index = pl.int_range(first, first + pl.len()).alias("record_index")
-    table = rows.with_columns(index, *nothing).select(SCHEMA.names).to_arrow().cast(SCHEMA)
-    (batch,) = table.combine_chunks().to_batches()
-    return list(batch.columns)

@@ -15,6 +15,7 @@ from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Reade
 from polly_assets.ingest.formats.beside.sidecars import describe, read_sidecars
 from polly_assets.ingest.formats.maf.columns import is_header
 from polly_assets.ingest.formats.maf.rows import read_maf
+from polly_assets.ingest.formats.tabbed import beginning
 from polly_assets.ingest.formats.variants import MUTATIONS
 
 _BEGINNING = 64
@@ -29,11 +30,11 @@ class MafReader(Reader):
 
     def sniff(self, name: str, head: bytes) -> bool:
         """By the suffix `.maf`, unless the content is binary, or by the column names."""
-        if b"\0" in head[:_BEGINNING]:
+        text = beginning(head)
+        if "\0" in text[:_BEGINNING]:
             return False
         if name.removesuffix(".gz").endswith(".maf"):
             return True
-        text = head.removeprefix(b"\xef\xbb\xbf").decode("latin-1")
         lines = (line for line in text.splitlines() if line.strip() and not line.startswith("#"))
         return is_header(next(lines, ""))
 

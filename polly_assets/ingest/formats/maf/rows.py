@@ -7,7 +7,7 @@ Keep out: the header (`columns`) and what a row becomes (`frame`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,17 +17,16 @@ import numpy.typing as npt
 import polars as pl
 
 from polly_assets.ingest.formats.maf.columns import CLASSES, NAMES, names_of, places
-from polly_assets.ingest.formats.maf.frame import ROW_IDENTITY, Frame, columns
-from polly_assets.ingest.formats.streams.lines import Lines
-from polly_assets.ingest.formats.streams.table import fit
+from polly_assets.ingest.formats.maf.frame import ROW_IDENTITY, Frame
+from polly_assets.ingest.formats.streams.table import unique_names
 from polly_assets.ingest.formats.streams.tally import Tally
-from polly_assets.ingest.formats.variants import PIECE_ROWS, Variants
+from polly_assets.ingest.formats.tabbed import LineNumbers, Tabbed, first_row
+from polly_assets.ingest.formats.variants import Variants
 from polly_resources.errors import BadInput
 from polly_resources.records import Notice
 
 _ALLELE = r"^(?:-|[ACGTNacgtn]+|<[^<>\s]+>)$"
 _SEQUENCED = "sequenced_samples"
-_PIECE_CHARACTERS = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +41,12 @@ class Maf:
 
 def read_maf(path: Path, file: str) -> Maf:
     """Read the whole file. Raises BadInput."""
-    lines, tally = Lines(path, file), Tally()
-    numbered = iter(lines)
-    metadata, header, line = _preamble(numbered, file)
-    rows = _Rows(header, places(header, file, line), file, tally)
-    for piece in _pieces(numbered, header):
-        rows.add(piece)
+    table, tally = Tabbed(path, file), Tally()
+    metadata = _said(table.comments)
+    header = _header(table, file)
+    rows = _Rows(header, places(header, file, table.line), file, tally)
+    for cells, lines in table.frames(unique_names(header)):
+        rows.add(cells, lines)
     rows.tell()
     if not rows.variants.rows:
         tally.note("no_variants", f"{file} has a header and no rows")
@@ -56,49 +55,32 @@ def read_maf(path: Path, file: str) -> Maf:
         samples=list(dict.fromkeys((*rows.samples, *sequenced))),
         variants=rows.variants.done(),
         metadata=metadata,
-        notices=(*lines.notices, *tally.notices()),
+        notices=(*table.notices, *tally.notices()),
     )
 
 
-def _preamble(lines: Iterator[tuple[int, str]], file: str) -> tuple[dict[str, Any], list[str], int]:
-    """What the comments say, the column names, and the line of these."""
+def _said(comments: Sequence[str]) -> dict[str, Any]:
+    """What the comments above the column names say, by their first words."""
     said: dict[str, Any] = {}
-    number = 0
-    for number, line in lines:
-        if line.startswith("#"):
-            key, _, value = line[1:].strip().partition(" ")
-            if value.strip() and key.rstrip(":") not in said:
-                said[key.rstrip(":")] = value.strip()
-            elif key:
-                said.setdefault("comments", []).append(line[1:].strip())
-        elif line.strip():
-            return said, names_of(line, file, number), number
+    for comment in map(str.strip, comments):
+        key, _, value = comment.partition(" ")
+        if value.strip() and key.rstrip(":") not in said:
+            said[key.rstrip(":")] = value.strip()
+        elif key:
+            said.setdefault("comments", []).append(comment)
+    return said
+
+
+def _header(table: Tabbed, file: str) -> list[str]:
+    if table.header:
+        return names_of(table.header, file, table.line)
     raise BadInput(
         "no_rows",
         "found no line with column names, expected the header of a MAF",
         file=file,
-        place=f"line {number}",
+        place=f"line {table.line}",
         hint="check that the file was exported completely",
     )
-
-
-def _pieces(
-    lines: Iterator[tuple[int, str]], header: Sequence[str]
-) -> Iterator[list[tuple[int, str]]]:
-    """Rows with their lines, as many at a time as are small once each has all column names."""
-    named = sum(map(len, header))
-    piece: list[tuple[int, str]] = []
-    size = 0
-    for number, line in lines:
-        if not line or line.isspace() or line.startswith("#"):
-            continue
-        piece.append((number, line))
-        size += len(line) + named
-        if len(piece) >= PIECE_ROWS or size >= _PIECE_CHARACTERS:
-            yield piece
-            piece, size = [], 0
-    if piece:
-        yield piece
 
 
 class _Rows:
@@ -108,38 +90,22 @@ class _Rows:
         self._header, self._at, self._file, self._tally = header, at, file, tally
         self._builds: set[str] = set()
         self._identities: list[npt.NDArray[np.uint64]] = []
-        self._lines: list[npt.NDArray[np.int64]] = []
+        self._lines: list[LineNumbers] = []
         self.samples: dict[str, None] = {}
         self.variants = Variants()
 
-    def add(self, piece: Sequence[tuple[int, str]]) -> None:
-        """Take rows. Raises BadInput at the first that cannot be read."""
-        whole: list[str] = []
-        try:
-            for number, line in piece:
-                if line.count("\t") == len(self._header) - 1:
-                    whole.append(line)
-                else:
-                    cells = fit(line.split("\t"), len(self._header), number, self._file)
-                    whole.append("\t".join(cells))
-        except BadInput:
-            if whole:
-                self._read(whole, [number for number, _ in piece[: len(whole)]])
-            raise
-        self._read(whole, [number for number, _ in piece])
-
-    def _read(self, lines: Sequence[str], numbers: Sequence[int]) -> None:
-        frame = Frame(lines, self._header, self._at)
-        at = np.array(numbers, dtype=np.int64)
+    def add(self, cells: pl.DataFrame, at: LineNumbers) -> None:
+        """Take rows and their lines. Raises BadInput at the first that cannot be read."""
+        frame = Frame(cells, self._at)
         self._refuse(frame, at)
         self._notice(frame, at)
         self.samples.update(dict.fromkeys(frame.rows["sample_id"].unique(maintain_order=True)))
-        self.variants.extend(columns(frame.rows, self.variants.rows))
+        self.variants.extend_frame(frame.rows)
         placed = frame.rows["position"].is_not_null().to_numpy()
         self._identities.append(frame.rows[ROW_IDENTITY].to_numpy()[placed])
         self._lines.append(at[placed])
 
-    def _refuse(self, frame: Frame, at: npt.NDArray[np.int64]) -> None:
+    def _refuse(self, frame: Frame, at: LineNumbers) -> None:
         """Raises BadInput for the first row whose sample or place cannot be read."""
         sample = frame.values["sample"]
         wrong = {
@@ -148,7 +114,9 @@ class _Rows:
             "start": frame.no_number("start"),
             "end": frame.no_number("end"),
         }
-        first = [(row, what) for what, rows in wrong.items() if (row := _first(rows)) is not None]
+        first = [
+            (row, what) for what, rows in wrong.items() if (row := first_row(rows)) is not None
+        ]
         if not first:
             return
         row, what = min(first, key=lambda found: found[0])
@@ -178,12 +146,12 @@ class _Rows:
             hint="positions count from 1, without separators",
         )
 
-    def _notice(self, frame: Frame, at: npt.NDArray[np.int64]) -> None:
+    def _notice(self, frame: Frame, at: LineNumbers) -> None:
         """Count what makes rows doubtful though they can be read."""
         rows, values = frame.rows, frame.values
 
         def tell(code: str, what: str, found: pl.Series, message: str) -> None:
-            if (row := _first(found)) is None:
+            if (row := first_row(found)) is None:
                 return
             place = f"line {at[row]}"
             if what in self._at:
@@ -214,11 +182,11 @@ class _Rows:
             tell("odd_variant_classification", "consequence", odd, text)
         self._notice_builds(values["build"], at)
 
-    def _notice_builds(self, builds: pl.Series, at: npt.NDArray[np.int64]) -> None:
+    def _notice_builds(self, builds: pl.Series, at: LineNumbers) -> None:
         for build in builds.drop_nulls().unique(maintain_order=True):
             self._builds.add(build)
             if len(self._builds) == 2:
-                row = _first(builds == build) or 0
+                row = first_row(builds == build) or 0
                 message = f"rows are of several genome builds: {', '.join(sorted(self._builds))}"
                 place = f"line {at[row]}, column {self._at['build'] + 1}"
                 self._tally.note("several_builds", message, place)
@@ -234,9 +202,7 @@ class _Rows:
             message = "no columns Chromosome and Start_Position: places are not known"
             self._tally.note("no_positions", message)
 
-    def _tell_repeated(
-        self, identities: npt.NDArray[np.uint64], lines: npt.NDArray[np.int64]
-    ) -> None:
+    def _tell_repeated(self, identities: npt.NDArray[np.uint64], lines: LineNumbers) -> None:
         order = np.argsort(identities, kind="stable")
         same = identities[order][1:] == identities[order][:-1]
         if not same.any():
@@ -248,12 +214,6 @@ class _Rows:
         )
         place = f"line {lines[again[first]]}"
         self._tally.note("repeated_records", message, place, times=len(again))
-
-
-def _first(found: pl.Series) -> int | None:
-    """The first row that is true."""
-    row = found.fill_null(value=False).arg_max()
-    return row if row is not None and found[row] else None
 
 
 def _short(text: str | None) -> str:

@@ -17,8 +17,9 @@ import polars as pl
 from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Reader, Source
 from polly_assets.ingest.formats.beside.sidecars import describe, read_sidecars
 from polly_assets.ingest.formats.streams import text
-from polly_assets.ingest.formats.streams.lines import Lines
+from polly_assets.ingest.formats.streams.lines import Blocks, Lines
 from polly_assets.ingest.formats.streams.tally import Tally
+from polly_assets.ingest.formats.tabbed import beginning
 from polly_assets.ingest.formats.variants import MUTATIONS
 from polly_assets.ingest.formats.vcf.header import read_header
 from polly_assets.ingest.formats.vcf.record import Records
@@ -36,11 +37,11 @@ class VcfReader(Reader):
 
     def sniff(self, name: str, head: bytes) -> bool:
         """By suffix, unless the content is binary, or by the line of the version; BCF, too."""
-        began = head.removeprefix(b"\xef\xbb\xbf")
-        if began.startswith(_BINARY):
+        if head.startswith(_BINARY):
             return True
+        began = beginning(head)
         named = name.removesuffix(".gz").endswith(self.suffixes)
-        return (named and b"\0" not in began) or began.startswith(b"##fileformat=VCF")
+        return (named and "\0" not in began) or began.startswith("##fileformat=VCF")
 
     def read(self, source: Source) -> Iterator[ParsedDataset | FailedDataset]:
         """The one dataset of the file. Raises BadInput, `bcf_not_read` for BCF."""
@@ -54,9 +55,23 @@ class VcfReader(Reader):
         yield _read(source)
 
 
+class _WideLines(Lines):
+    """The lines of a file in UTF-16."""
+
+    def __iter__(self) -> Iterator[tuple[int, str]]:
+        """Each line with its number, from 1. Raises BadInput as `Blocks` does."""
+        blocks = Blocks(self._path, self._name)
+        self.notices = blocks.notices
+        for block in blocks:
+            lines = block.data[block.start :].decode().split("\n")
+            yield from enumerate(lines[:-1], block.line)
+
+
 def _read(source: Source) -> ParsedDataset:
     file = source.name
-    lines, tally = Lines(source.path, file), Tally()
+    wide = text.head(source.path, 2) in text.UTF16_BOMS
+    lines = (_WideLines if wide else Lines)(source.path, file)
+    tally = Tally()
     numbered = iter(lines)
     header = read_header(numbered, file, tally)
     records = Records(header, file, tally)

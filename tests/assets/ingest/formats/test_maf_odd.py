@@ -11,8 +11,8 @@ import json
 import pandas as pd
 import pytest
 
+from polly_assets.ingest.formats import tabbed
 from polly_assets.ingest.formats.base import Source
-from polly_assets.ingest.formats.maf import rows as maf_rows
 from polly_assets.ingest.formats.maf.reader import MafReader
 from polly_resources.errors import BadInput
 
@@ -112,7 +112,7 @@ class TestGood:
         assert json.loads(row["metadata"])["t_depth.1"] == "30" and row["depth"] == 50
 
     def test_many_pieces(self, parse, monkeypatch):
-        monkeypatch.setattr(maf_rows, "PIECE_ROWS", 7)
+        monkeypatch.setattr(tabbed, "PIECE_ROWS", 7)
         changes = [{"Start_Position": str(i), "End_Position": str(i)} for i in range(1, 51)]
         dataset = parse(text(*changes, {"Start_Position": "3", "End_Position": "3"}))
         assert [row["position"] for row in rows(dataset)] == [*range(1, 51), 3]
@@ -159,8 +159,8 @@ class TestFaults:
          (PLAIN.replace("\t", ","), "missing_columns", "line 1"),
          ("\t".join(["Tumor_Sample_Barcode", "Hugo_Symbol", *["x"] * 10_000]) + "\n",
           "too_many_columns", "line 1"),
-         (PLAIN.encode("utf-16-le"), "binary_content", "line 1, character 2"),
-         (text({"Hugo_Symbol": "a\0b"}), "binary_content", "line 2, character 2"),
+         (PLAIN.encode("utf-16-le"), "binary_content", "line 1, byte 2"),
+         (text({"Hugo_Symbol": "a\0b"}), "binary_content", "line 2, byte 2"),
          ("", "empty_file", ""), ("\n\n", "no_rows", "line 2")],
     )  # fmt: skip
     def test_one_error(self, parse, content, code, place):
@@ -173,3 +173,14 @@ class TestFaults:
 def test_damage_far_from_the_beginning_is_left_to_the_reader() -> None:
     head = PLAIN.encode()
     assert MafReader().sniff("x.maf", head + b"\0") and not MafReader().sniff("x.maf", b"\0" + head)
+
+
+class TestUtf16:
+    @pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+    def test_with_its_mark(self, parse, codec):
+        content = text({"Hugo_Symbol": "é"}).replace("\n", "\r\n")
+        data = f"\ufeff{content}".encode(codec)
+        assert MafReader().sniff("x.txt", data[:4096])
+        dataset = parse(data)
+        assert rows(dataset)[0]["gene"] == "é"
+        assert [notice.code for notice in dataset.notices] == ["not_utf8"]

@@ -332,6 +332,16 @@ class TestText:
         assert dataset.samples["sample_id"].to_list() == ["é"] and dataset.notices == ()
         assert len(rows(dataset)) == 1
 
+    @pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+    @pytest.mark.parametrize("pack", [bytes, gzip.compress])
+    def test_utf_16(self, parse, pack, codec):
+        content = text([*RECORD, "GT", "0/1"], samples=["é"]).replace("\n", "\r\n")
+        data = f"\ufeff{content}".encode(codec)
+        assert VcfReader().sniff("x.txt", data[:4096])
+        dataset = parse(pack(data))
+        assert dataset.samples["sample_id"].to_list() == ["é"] and codes(dataset) == ["not_utf8"]
+        assert [row["genotype"] for row in rows(dataset)] == ["0/1"]
+
     def test_latin_1(self, parse):
         dataset = parse(text([*RECORD, "GT", "0/1"], samples=["é"]).encode("latin-1"))
         assert dataset.samples["sample_id"].to_list() == ["é"] and codes(dataset) == ["not_utf8"]
