@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-import h5py
 import polars as pl
 
 from polly_assets.ingest.formats.base import (
@@ -41,6 +40,7 @@ from polly_assets.ingest.formats.hdf5.access import (
     read_array,
 )
 from polly_assets.ingest.formats.hdf5.dense import read_dense
+from polly_assets.ingest.formats.hdf5.nodes import Dataset, Group, Node
 from polly_assets.ingest.formats.streams.table import unique_names
 from polly_resources.errors import BadInput
 
@@ -72,7 +72,7 @@ class GctxReader(Reader):
         yield dataset
 
 
-def _read(file: h5py.File, source: Source) -> ParsedDataset:
+def _read(file: Group, source: Source) -> ParsedDataset:
     findings = Findings()
     attributes = _attributes(file, findings)
     stored = _matrix_dataset(file)
@@ -102,7 +102,7 @@ def _read(file: h5py.File, source: Source) -> ParsedDataset:
     )
 
 
-def _attributes(file: h5py.File, findings: Findings) -> dict[str, Any]:
+def _attributes(file: Group, findings: Findings) -> dict[str, Any]:
     """What the file says about itself: `version`, `src` and whatever else is text or a number."""
     version = _plain(attribute(file, "version"))
     if version is None:
@@ -126,7 +126,7 @@ def _plain(value: Any) -> str | int | float | bool | None:
     return value if isinstance(value, str | int | float | bool) else None
 
 
-def _missing(group: h5py.Group, place: str) -> BadInput:
+def _missing(group: Group, place: str) -> BadInput:
     found = ", ".join(keys(group)[:10]) or "nothing"
     return BadInput(
         "missing_element",
@@ -136,23 +136,26 @@ def _missing(group: h5py.Group, place: str) -> BadInput:
     )
 
 
-def _node(file: h5py.File, path: str) -> h5py.Group | h5py.Dataset:
+def _node(file: Group, path: str) -> Node:
     """The object at a path; BadInput `missing_element` tells what lies where it should."""
-    node: h5py.Group = file
-    parts = path.split("/")
-    for part in parts:
-        found = child(node, part)
-        if found is None or (part != parts[-1] and not isinstance(found, h5py.Group)):
-            raise _missing(node, f"/{path}")
-        node = found
-    return node
+    group = file
+    *outer, last = path.split("/")
+    for part in outer:
+        inner = child(group, part)
+        if not isinstance(inner, Group):
+            raise _missing(group, f"/{path}")
+        group = inner
+    found = child(group, last)
+    if found is None:
+        raise _missing(group, f"/{path}")
+    return found
 
 
-def _matrix_dataset(file: h5py.File) -> h5py.Dataset:
+def _matrix_dataset(file: Group) -> Dataset:
     node = _node(file, _MATRIX)
-    if isinstance(node, h5py.Dataset) and node.shape is not None and len(node.shape) == 2:
+    if isinstance(node, Dataset) and node.shape is not None and len(node.shape) == 2:
         return node
-    found = f"an array of shape {node.shape}" if isinstance(node, h5py.Dataset) else "a group"
+    found = f"an array of shape {node.shape}" if isinstance(node, Dataset) else "a group"
     raise BadInput(
         "bad_matrix",
         f"found {found}, expected samples x features",
@@ -161,9 +164,7 @@ def _matrix_dataset(file: h5py.File) -> h5py.Dataset:
     )
 
 
-def _matrix(
-    stored: h5py.Dataset, samples: int, features: int, file: str, findings: Findings
-) -> Matrix:
+def _matrix(stored: Dataset, samples: int, features: int, file: str, findings: Findings) -> Matrix:
     if stored.shape not in ((samples, features), (features, samples)):
         raise BadInput(
             "shape_mismatch",
@@ -180,11 +181,12 @@ def _matrix(
     return read_dense(stored, convert, turned, file)
 
 
-def _table(file: h5py.File, side: str, id_name: str, findings: Findings) -> pl.DataFrame:
+def _table(file: Group, side: str, id_name: str, findings: Findings) -> pl.DataFrame:
     """The ids and columns of ROW or COL, in the order of their names, as HDF5 keeps them."""
     place = f"0/META/{side}"
     ids_at = _node(file, f"{place}/id")
-    group = file[place]
+    group = _node(file, place)
+    assert isinstance(group, Group)
     ids = _column(ids_at, findings)
     if ids is None:
         raise BadInput(
@@ -206,13 +208,13 @@ def _table(file: h5py.File, side: str, id_name: str, findings: Findings) -> pl.D
 
 
 def _columns(
-    group: h5py.Group, prefix: str, depth: int, findings: Findings
+    group: Group, prefix: str, depth: int, findings: Findings
 ) -> Iterator[tuple[str, pl.Series]]:
     for key in keys(group):
         name, node = prefix + plain_text(key), child(group, key)
         if name == "id" or node is None:
             continue
-        if isinstance(node, h5py.Group) and depth:
+        if isinstance(node, Group) and depth:
             yield from _columns(node, f"{name}/", depth - 1, findings)
         elif (column := _column(node, findings)) is not None:
             yield name, column
@@ -220,17 +222,17 @@ def _columns(
             findings.not_loaded.append(plain_text(node.name[1:]))
 
 
-def _column(node: h5py.Group | h5py.Dataset, findings: Findings) -> pl.Series | None:
-    if not isinstance(node, h5py.Dataset) or not node.shape:
+def _column(node: Node, findings: Findings) -> pl.Series | None:
+    if not isinstance(node, Dataset) or not node.shape:
         return None
     return plain_series(read_array(node), node.dtype, plain_text(node.name), findings)
 
 
-def _list_left_out(file: h5py.File, findings: Findings) -> None:
+def _list_left_out(file: Group, findings: Findings) -> None:
     """Notes whatever else the file holds."""
     known = {"": "0", "0": "DATA META", "0/DATA": "0", "0/DATA/0": "matrix", "0/META": "COL ROW"}
     for place, expected in known.items():
         group = child(file, place) if place else file
-        others = set(keys(group)) - set(expected.split()) if isinstance(group, h5py.Group) else ()
+        others = set(keys(group)) - set(expected.split()) if isinstance(group, Group) else ()
         findings.not_loaded += [f"{place}/{name}".lstrip("/") for name in sorted(others)]
     findings.note_not_loaded()

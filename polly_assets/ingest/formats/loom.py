@@ -12,7 +12,6 @@ import html
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
-import h5py
 import polars as pl
 
 from polly_assets.ingest.formats.base import FailedDataset, Matrix, ParsedDataset, Reader, Source
@@ -32,6 +31,7 @@ from polly_assets.ingest.formats.hdf5.access import (
     read_array,
 )
 from polly_assets.ingest.formats.hdf5.dense import read_dense
+from polly_assets.ingest.formats.hdf5.nodes import Dataset, Group
 from polly_assets.ingest.formats.streams.table import unique_names
 from polly_assets.schema import SINGLE_CELL
 from polly_resources.errors import BadInput
@@ -63,7 +63,7 @@ class LoomReader(Reader):
         yield dataset
 
 
-def _read(file: h5py.File, source: Source) -> ParsedDataset:
+def _read(file: Group, source: Source) -> ParsedDataset:
     findings = Findings()
     stored = _matrix_dataset(file)
     rows, columns = stored.shape
@@ -90,7 +90,7 @@ def _read(file: h5py.File, source: Source) -> ParsedDataset:
     )
 
 
-def _matrix_dataset(file: h5py.File) -> h5py.Dataset:
+def _matrix_dataset(file: Group) -> Dataset:
     found = child(file, "matrix")
     if found is None:
         raise BadInput(
@@ -99,26 +99,26 @@ def _matrix_dataset(file: h5py.File) -> h5py.Dataset:
             place="/matrix",
             hint=_HINT,
         )
-    if isinstance(found, h5py.Dataset) and found.shape is not None and len(found.shape) == 2:
+    if isinstance(found, Dataset) and found.shape is not None and len(found.shape) == 2:
         if 0 not in found.shape:
             return found
         raise BadInput("no_rows", f"found a matrix of {found.shape}", place="/matrix", hint=_HINT)
-    kind = f"an array of shape {found.shape}" if isinstance(found, h5py.Dataset) else "a group"
+    kind = f"an array of shape {found.shape}" if isinstance(found, Dataset) else "a group"
     raise BadInput(
         "bad_matrix", f"found {kind}, expected genes x cells", place="/matrix", hint=_HINT
     )
 
 
 def _table(
-    file: h5py.File, side: str, id_names: Sequence[str], length: int, findings: Findings
+    file: Group, side: str, id_names: Sequence[str], length: int, findings: Findings
 ) -> pl.DataFrame:
     """The attributes of rows or columns: `id` first, then those that it was not made of."""
     group = child(file, side)
-    names = keys(group) if isinstance(group, h5py.Group) else []
+    names = keys(group) if isinstance(group, Group) else []
     found: dict[str, pl.Series] = {}
     for name in names:
         node = child(file, f"{side}/{name}")
-        column = _column(node, findings) if isinstance(node, h5py.Dataset) else None
+        column = _column(node, findings) if isinstance(node, Dataset) else None
         if column is None:
             findings.not_loaded.append(f"{side}/{plain_text(name)}")
         elif len(column) != length:
@@ -155,7 +155,7 @@ def _id_name(found: dict[str, pl.Series], known: Sequence[str]) -> str | None:
     return None
 
 
-def _column(node: h5py.Dataset, findings: Findings) -> pl.Series | None:
+def _column(node: Dataset, findings: Findings) -> pl.Series | None:
     """An attribute; in text, what older writers wrote as `&amp;` and the like is unescaped."""
     if not node.shape:
         return None
@@ -171,15 +171,13 @@ def _column(node: h5py.Dataset, findings: Findings) -> pl.Series | None:
     )
 
 
-def _matrices(
-    file: h5py.File, stored: h5py.Dataset, name: str, findings: Findings
-) -> Iterator[Matrix]:
+def _matrices(file: Group, stored: Dataset, name: str, findings: Findings) -> Iterator[Matrix]:
     convert = conversion(stored.dtype, stored.name, findings)
     yield read_dense(stored, convert, True, name)
     layers = child(file, "layers")
-    for key in keys(layers) if isinstance(layers, h5py.Group) else []:
+    for key in keys(layers) if isinstance(layers, Group) else []:
         layer = child(file, f"layers/{key}")
-        if not isinstance(layer, h5py.Dataset):
+        if not isinstance(layer, Dataset):
             findings.not_loaded.append(f"layers/{plain_text(key)}")
             continue
         if layer.shape != stored.shape:
@@ -193,13 +191,13 @@ def _matrices(
         yield read_dense(layer, convert, True, name, f"layers/{plain_text(key)}")
 
 
-def _metadata(file: h5py.File, findings: Findings) -> dict[str, Any]:
+def _metadata(file: Group, findings: Findings) -> dict[str, Any]:
     """What the file says of itself: attributes of the root, and scalars of `attrs` since 3.0."""
     found = {plain_text(name): _plain(attribute(file, name)) for name in attribute_names(file)}
     group = child(file, "attrs")
-    for name in keys(group) if isinstance(group, h5py.Group) else []:
+    for name in keys(group) if isinstance(group, Group) else []:
         node = child(file, f"attrs/{name}")
-        if isinstance(node, h5py.Dataset) and node.shape in ((), (1,)):
+        if isinstance(node, Dataset) and node.shape in ((), (1,)):
             value = read_array(node)
             found[plain_text(name)] = _plain(value.item())
     left = [name for name, value in found.items() if value is None]
@@ -215,7 +213,7 @@ def _plain(value: Any) -> str | int | float | bool | None:
     return value if isinstance(value, str | int | float | bool) else None
 
 
-def _holds(file: h5py.File, name: str) -> bool:
+def _holds(file: Group, name: str) -> bool:
     """Whether there is anything in a group; loompy writes empty ones."""
     node = child(file, name)
-    return not isinstance(node, h5py.Group) or bool(keys(node))
+    return not isinstance(node, Group) or bool(keys(node))

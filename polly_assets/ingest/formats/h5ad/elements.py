@@ -11,20 +11,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-import h5py
 import numpy as np
 import numpy.typing as npt
 
 from polly_assets.ingest.formats.base import DenseMatrix, Matrix
 from polly_assets.ingest.formats.hdf5.access import (
     Findings,
-    Node,
     attribute,
     child,
     read_array,
     text_attribute,
 )
 from polly_assets.ingest.formats.hdf5.dense import read_dense
+from polly_assets.ingest.formats.hdf5.nodes import Dataset, Group, Node
 from polly_assets.ingest.formats.hdf5.sparse import (
     CompressedMatrix,
     by_feature,
@@ -75,16 +74,17 @@ def read_matrix(node: Node, name: str, layout: Layout, findings: Findings) -> Ma
     None where the element is empty or no matrix (a table, say). Raises BadInput
     `shape_mismatch`, `bad_values` or `bad_sparse`.
     """
-    if isinstance(node, h5py.Dataset):
+    if isinstance(node, Dataset):
         return None if node.shape is None else _dense(node, name, layout, findings)
-    indptr, keys, data = (child(node, part) for part in ("indptr", "indices", "data"))
-    if not all(isinstance(part, h5py.Dataset) for part in (indptr, keys, data)):
+    found = [child(node, part) for part in ("indptr", "indices", "data")]
+    lists = [part for part in found if isinstance(part, Dataset)]
+    if len(lists) < len(found):
         return None
-    offsets = _integers(node, "indptr", indptr).astype(np.int64, copy=False)
-    return _sparse(node, _Lists(offsets, keys, data), layout, name, findings)
+    offsets = _integers(node, "indptr", lists[0]).astype(np.int64, copy=False)
+    return _sparse(node, _Lists(offsets, lists[1], lists[2]), layout, name, findings)
 
 
-def _dense(dataset: h5py.Dataset, name: str, layout: Layout, findings: Findings) -> Matrix:
+def _dense(dataset: Dataset, name: str, layout: Layout, findings: Findings) -> Matrix:
     shape, (rows, columns) = tuple(dataset.shape), layout.stored
     if len(shape) == 1 and shape[0] == rows * columns and 1 in (rows, columns):
         shape = layout.stored  # AnnData before 0.7 squeezed a matrix of one row or column
@@ -150,13 +150,11 @@ class _Lists(NamedTuple):
     """A compressed matrix: offsets of its rows or columns, and for each entry key and value."""
 
     indptr: Ints
-    keys: h5py.Dataset
-    data: h5py.Dataset
+    keys: Dataset
+    data: Dataset
 
 
-def _sparse(
-    group: h5py.Group, lists: _Lists, layout: Layout, name: str, findings: Findings
-) -> Matrix:
+def _sparse(group: Group, lists: _Lists, layout: Layout, name: str, findings: Findings) -> Matrix:
     indptr, keys, data = lists
     rows_first, shape = _encoding(group, len(indptr) - 1, layout.stored)
     turned = _is_turned(shape, layout, group.name, findings)
@@ -185,13 +183,13 @@ def _sparse(
     return replace(matrix, name=name)
 
 
-def _integers(group: h5py.Group, part: str, dataset: h5py.Dataset) -> npt.NDArray[Any]:
+def _integers(group: Group, part: str, dataset: Dataset) -> npt.NDArray[Any]:
     if dataset.shape is None or len(dataset.shape) != 1 or dataset.dtype.kind not in "iu":
         raise _bad_sparse(group, part, f"found {dataset.dtype} of {dataset.shape}")
     return read_array(dataset)
 
 
-def _bad_sparse(group: h5py.Group, part: str, found: str) -> BadInput:
+def _bad_sparse(group: Group, part: str, found: str) -> BadInput:
     return BadInput(
         "bad_sparse",
         f"{found}; expected the {part} of a compressed sparse matrix",
@@ -200,9 +198,7 @@ def _bad_sparse(group: h5py.Group, part: str, found: str) -> BadInput:
     )
 
 
-def _encoding(
-    group: h5py.Group, majors: int, expected: tuple[int, int]
-) -> tuple[bool, tuple[int, ...]]:
+def _encoding(group: Group, majors: int, expected: tuple[int, int]) -> tuple[bool, tuple[int, ...]]:
     """Whether rows are compressed (CSR), and the stored shape."""
     word = text_attribute(group, "encoding-type") or text_attribute(group, "h5sparse_format")
     if word is not None and word[:3] not in ("csr", "csc"):
@@ -212,7 +208,7 @@ def _encoding(
     if shape is None:
         shape = attribute(group, "h5sparse_shape")
     stored = child(group, "shape")
-    if shape is None and isinstance(stored, h5py.Dataset):
+    if shape is None and isinstance(stored, Dataset):
         shape = _integers(group, "shape", stored)
     if shape is None:
         return rows_first, expected
@@ -226,7 +222,7 @@ def _encoding(
     return rows_first, shape
 
 
-def _check_lists(group: h5py.Group, lists: _Lists, major: int) -> None:
+def _check_lists(group: Group, lists: _Lists, major: int) -> None:
     indptr, indices, data = lists
     if indices.shape is None or len(indices.shape) != 1 or indices.dtype.kind not in "iu":
         raise _bad_sparse(group, "indices", f"found {indices.dtype} of {indices.shape}")
@@ -235,5 +231,5 @@ def _check_lists(group: h5py.Group, lists: _Lists, major: int) -> None:
     if len(indptr) != major + 1 or indptr[0] != 0 or np.any(np.diff(indptr) < 0):
         found = f"found {len(indptr)} offsets for {major} rows, or not ascending from 0"
         raise _bad_sparse(group, "indptr", found)
-    if indptr[-1] > len(indices):
-        raise _bad_sparse(group, "indptr", f"ends at {indptr[-1]} of {len(indices)} entries")
+    if indptr[-1] > indices.shape[0]:
+        raise _bad_sparse(group, "indptr", f"ends at {indptr[-1]} of {indices.shape[0]} entries")

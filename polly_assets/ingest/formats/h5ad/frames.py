@@ -17,10 +17,8 @@ import polars as pl
 
 from polly_assets.ingest.formats.hdf5.access import (
     Findings,
-    Node,
     attribute,
     child,
-    guarded,
     keys,
     plain_text,
     read_array,
@@ -28,6 +26,7 @@ from polly_assets.ingest.formats.hdf5.access import (
     text_attribute,
     text_series,
 )
+from polly_assets.ingest.formats.hdf5.nodes import Dataset, Group, Node, guarded, node_of
 from polly_resources.errors import BadInput
 
 _INDEX_NAMES = ("_index", "index")
@@ -42,7 +41,7 @@ def read_frame(
     `uns`; the set says which were used. Columns that no table can hold (arrays per row,
     complex numbers) go to `findings.not_loaded`.
     """
-    if isinstance(node, h5py.Dataset):
+    if isinstance(node, Dataset):
         ids, columns = _structured(node, findings)
     else:
         ids, columns = _grouped(node, findings)
@@ -87,12 +86,12 @@ def _free_name(name: str, taken: Mapping[str, pl.Series]) -> str:
 
 def read_ids(node: Node) -> pl.Series:
     """The row names of a table alone, as text."""
-    if isinstance(node, h5py.Dataset):
+    if isinstance(node, Dataset):
         return as_text(_structured(node, Findings())[0])
     return as_text(_group_index(node, keys(node), Findings())[1])
 
 
-def _grouped(group: h5py.Group, findings: Findings) -> tuple[pl.Series, dict[str, pl.Series]]:
+def _grouped(group: Group, findings: Findings) -> tuple[pl.Series, dict[str, pl.Series]]:
     members = keys(group)
     index, ids = _group_index(group, members, findings)
     order = attribute(group, "column-order")
@@ -105,7 +104,7 @@ def _grouped(group: h5py.Group, findings: Findings) -> tuple[pl.Series, dict[str
             f"{group.name[1:]}/{plain_text(name)}" for name in members if name not in listed
         ]
     beside = child(group, "__categories")
-    legacy = beside if isinstance(beside, h5py.Group) else None
+    legacy = beside if isinstance(beside, Group) else None
     columns = {}
     for name in names:
         column = read_column(required(group, name), findings, legacy)
@@ -116,9 +115,7 @@ def _grouped(group: h5py.Group, findings: Findings) -> tuple[pl.Series, dict[str
     return ids, columns
 
 
-def _group_index(
-    group: h5py.Group, members: Sequence[str], findings: Findings
-) -> tuple[str, pl.Series]:
+def _group_index(group: Group, members: Sequence[str], findings: Findings) -> tuple[str, pl.Series]:
     index = text_attribute(group, "_index") or next((n for n in _INDEX_NAMES if n in members), None)
     if index is None:
         raise BadInput(
@@ -138,9 +135,7 @@ def _group_index(
     return index, ids
 
 
-def _structured(
-    dataset: h5py.Dataset, findings: Findings
-) -> tuple[pl.Series, dict[str, pl.Series]]:
+def _structured(dataset: Dataset, findings: Findings) -> tuple[pl.Series, dict[str, pl.Series]]:
     fields = dataset.dtype.names
     if not fields:
         raise BadInput(
@@ -169,16 +164,14 @@ def _structured(
     return columns.pop(index), columns
 
 
-def read_column(
-    node: Node, findings: Findings, legacy: h5py.Group | None = None
-) -> pl.Series | None:
+def read_column(node: Node, findings: Findings, legacy: Group | None = None) -> pl.Series | None:
     """One column of any encoding; None where it is no column of single values.
 
     `legacy` is the group `__categories` of its table, where there is one.
     """
-    if isinstance(node, h5py.Group):
+    if isinstance(node, Group):
         return _group(node, findings)
-    if not isinstance(node, h5py.Dataset) or node.shape is None:
+    if not isinstance(node, Dataset) or node.shape is None:
         return None
     categories = _legacy_categories(node, legacy, findings) if node.dtype.kind in "iu" else None
     if categories is None:
@@ -186,14 +179,14 @@ def read_column(
     return categorical(read_array(node), categories, node.name)
 
 
-def _group(group: h5py.Group, findings: Findings) -> pl.Series | None:
+def _group(group: Group, findings: Findings) -> pl.Series | None:
     codes, categories = child(group, "codes"), child(group, "categories")
-    if isinstance(codes, h5py.Dataset) and categories is not None:
+    if isinstance(codes, Dataset) and categories is not None:
         names = read_column(categories, findings)
         if names is None or codes.dtype.kind not in "iu":
             return None
         return categorical(read_array(codes), names, group.name)
-    if isinstance(codes, h5py.Dataset):
+    if isinstance(codes, Dataset):
         raise BadInput(
             "bad_categories",
             "found codes of categories and no categories",
@@ -201,7 +194,7 @@ def _group(group: h5py.Group, findings: Findings) -> pl.Series | None:
             hint="write the file anew with AnnData",
         )
     values, mask = child(group, "values"), child(group, "mask")
-    if isinstance(values, h5py.Dataset) and isinstance(mask, h5py.Dataset):
+    if isinstance(values, Dataset) and isinstance(mask, Dataset):
         column = read_column(values, findings)
         missing = read_array(mask).astype(bool)
         if column is None or missing.shape != (len(column),):
@@ -211,18 +204,19 @@ def _group(group: h5py.Group, findings: Findings) -> pl.Series | None:
 
 
 def _legacy_categories(
-    dataset: h5py.Dataset, beside: h5py.Group | None, findings: Findings
+    dataset: Dataset, beside: Group | None, findings: Findings
 ) -> pl.Series | None:
     """The categories of a column of AnnData 0.6 and 0.7, by reference or by place."""
     found: Node | None = None
     with guarded(dataset):
         if h5py.h5a.exists(dataset.id, b"categories"):
-            reference = dataset.attrs["categories"]
+            reference = h5py.AttributeManager(dataset)["categories"]
             if isinstance(reference, h5py.Reference) and reference:
-                found = dataset.file[reference]
+                at = h5py.h5r.dereference(reference, dataset.id)
+                found = node_of(at, plain_text(h5py.h5i.get_name(at) or dataset.name))
     if found is None and beside is not None:
         found = child(beside, dataset.name.rpartition("/")[2])
-    if not isinstance(found, h5py.Dataset):
+    if not isinstance(found, Dataset):
         return None
     return plain_series(read_array(found), found.dtype, found.name, findings)
 

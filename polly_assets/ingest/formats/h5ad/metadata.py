@@ -20,13 +20,13 @@ from polly_assets.ingest.formats.base import Source
 from polly_assets.ingest.formats.h5ad.frames import plain_series
 from polly_assets.ingest.formats.hdf5.access import (
     Findings,
-    Node,
     child,
     keys,
     plain_text,
     read_array,
     text_attribute,
 )
+from polly_assets.ingest.formats.hdf5.nodes import Dataset, Group, Node
 from polly_assets.ingest.formats.streams.text import decode, read_bytes, safe_id
 from polly_resources.errors import BadInput
 
@@ -42,12 +42,12 @@ _CATEGORIES = "_categories"
 
 def uns_categories(uns: Node | None, findings: Findings) -> dict[str, pl.Series]:
     """Categories by column name, as AnnData kept them in `uns` before 0.7."""
-    if not isinstance(uns, h5py.Group):
+    if not isinstance(uns, Group):
         return {}
     found = {}
     for key in keys(uns):
         node = child(uns, key) if key.endswith(_CATEGORIES) else None
-        if isinstance(node, h5py.Dataset) and node.shape is not None:
+        if isinstance(node, Dataset) and node.shape is not None:
             values = np.atleast_1d(read_array(node))
             column = plain_series(values, node.dtype, node.name, findings)
             if column is not None:
@@ -57,35 +57,35 @@ def uns_categories(uns: Node | None, findings: Findings) -> dict[str, pl.Series]
 
 def read_uns(uns: Node | None, used_categories: set[str], findings: Findings) -> dict[str, Any]:
     """The metadata in `uns`; what is none of it goes to `findings.not_loaded`."""
-    if not isinstance(uns, h5py.Group):
+    if not isinstance(uns, Group):
         findings.not_loaded += ["uns"] if uns is not None else []
         return {}
     skip = {name + _CATEGORIES for name in used_categories}
     return _group(uns, skip, 1, findings)
 
 
-def _group(group: h5py.Group, skip: set[str], depth: int, findings: Findings) -> dict[str, Any]:
+def _group(group: Group, skip: set[str], depth: int, findings: Findings) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key in keys(group):
         if key in skip:
             continue
         node = child(group, key)
-        if isinstance(node, h5py.Group) and _is_dict(node) and depth < _DEEPEST:
+        if isinstance(node, Group) and _is_dict(node) and depth < _DEEPEST:
             if inner := _group(node, set(), depth + 1, findings):
                 found[plain_text(key)] = inner
-        elif isinstance(node, h5py.Dataset) and _is_metadata(node):
+        elif isinstance(node, Dataset) and _is_metadata(node):
             found[plain_text(key)] = _value(node, findings)
         elif node is not None:
             findings.not_loaded.append(plain_text(node.name[1:]))
     return found
 
 
-def _is_dict(group: h5py.Group) -> bool:
+def _is_dict(group: Group) -> bool:
     encoding = text_attribute(group, "encoding-type") or "dict"
     return encoding == "dict" and text_attribute(group, "h5sparse_format") is None
 
 
-def _is_metadata(dataset: h5py.Dataset) -> bool:
+def _is_metadata(dataset: Dataset) -> bool:
     """Scalars, single numbers (how old files write scalars) and short lists of text."""
     if dataset.shape is None:
         return True
@@ -94,11 +94,11 @@ def _is_metadata(dataset: h5py.Dataset) -> bool:
     if not text and (kind.kind not in "biuf" or kind.itemsize > 8):
         return False
     return dataset.shape == () or (
-        len(dataset.shape) == 1 and dataset.size <= (_SHORT if text else 1)
+        len(dataset.shape) == 1 and dataset.shape[0] <= (_SHORT if text else 1)
     )
 
 
-def _value(dataset: h5py.Dataset, findings: Findings) -> Any:
+def _value(dataset: Dataset, findings: Findings) -> Any:
     if dataset.shape is None:
         return None
     values = np.atleast_1d(read_array(dataset))
@@ -112,7 +112,7 @@ def _json_safe(value: Any) -> Any:
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def list_left_out(file: h5py.File, findings: Findings) -> None:
+def list_left_out(file: Group, findings: Findings) -> None:
     """Add embeddings, graphs and unknown elements to `findings.not_loaded`."""
     for key in keys(file):
         if key in _READ:
@@ -120,12 +120,12 @@ def list_left_out(file: h5py.File, findings: Findings) -> None:
         node = child(file, key)
         members: list[str] = _members(node) if node is not None else []
         findings.not_loaded += [f"{plain_text(key)}/{name}" for name in members]
-        if not isinstance(node, h5py.Group) and not members:
+        if not isinstance(node, Group) and not members:
             findings.not_loaded.append(plain_text(key))
 
 
 def _members(node: Node) -> list[str]:
-    if isinstance(node, h5py.Group):
+    if isinstance(node, Group):
         return [plain_text(key) for key in keys(node)]
     return list(node.dtype.names or ())
 

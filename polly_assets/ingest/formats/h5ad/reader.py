@@ -10,10 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import Any, ClassVar
 
-import h5py
 import polars as pl
 
 from polly_assets.ingest.formats.base import (
@@ -35,7 +33,6 @@ from polly_assets.ingest.formats.h5ad.metadata import (
 )
 from polly_assets.ingest.formats.hdf5.access import (
     Findings,
-    Node,
     child,
     is_hdf5,
     keys,
@@ -43,6 +40,7 @@ from polly_assets.ingest.formats.hdf5.access import (
     plain_text,
     required,
 )
+from polly_assets.ingest.formats.hdf5.nodes import Dataset, Group, Node
 from polly_assets.ingest.formats.streams.table import unique_names
 from polly_assets.ingest.formats.streams.text import dataset_id_from_name
 from polly_assets.schema import SINGLE_CELL
@@ -69,7 +67,7 @@ class H5adReader(Reader):
         yield dataset
 
 
-def _read(file: h5py.File, source: Source) -> ParsedDataset:
+def _read(file: Group, source: Source) -> ParsedDataset:
     _check_single(file)
     findings = Findings()
     sidecar = dict(read_sidecar(source, findings))
@@ -99,13 +97,13 @@ def _read(file: h5py.File, source: Source) -> ParsedDataset:
     )
 
 
-def _check_single(file: h5py.File) -> None:
+def _check_single(file: Group) -> None:
     """Refuse MuData, whose modalities are AnnData of their own, with other observations."""
     modalities = child(file, "mod")
-    if isinstance(modalities, h5py.Group) and child(file, "X") is None:
+    if isinstance(modalities, Group) and child(file, "X") is None:
         raise BadInput(
             "unsupported_format",
-            f"found MuData with the modalities {', '.join(islice(modalities, _SHOWN))}, expected "
+            f"found MuData with the modalities {', '.join(keys(modalities)[:_SHOWN])}, expected "
             "one AnnData",
             place="/mod",
             hint='write each modality by itself, as mdata["rna"].write_h5ad("x_rna.h5ad")',
@@ -140,10 +138,10 @@ class _Tables:
         return self.samples["sample_id"] if self.exchanged else self.features["feature_id"]
 
 
-def _tables(file: h5py.File, uns: Node | None, findings: Findings) -> tuple[_Tables, set[str]]:
+def _tables(file: Group, uns: Node | None, findings: Findings) -> tuple[_Tables, set[str]]:
     """The tables, and which categories of `uns` they used."""
     stored = required(file, "obs")
-    old = isinstance(stored, h5py.Dataset)
+    old = isinstance(stored, Dataset)
     categories = uns_categories(uns, findings) if old else {}
     obs, in_obs = read_frame(stored, "sample_id", categories, findings)
     var, in_var = read_frame(required(file, "var"), "feature_id", categories, findings)
@@ -201,25 +199,31 @@ def _repeated(ids: pl.Series) -> str:
     return ", ".join(repr(name) for name in names[:_SHOWN]) + more
 
 
-def _matrices(file: h5py.File, tables: _Tables, findings: Findings) -> Iterator[Matrix]:
+def _matrices(file: Group, tables: _Tables, findings: Findings) -> Iterator[Matrix]:
     layout = tables.layout
     x = child(file, "X")
     matrix = None if x is None else read_matrix(x, "X", layout, findings)
     if matrix is not None:
         yield matrix
-    elif x is None or (isinstance(x, h5py.Dataset) and x.shape is None):
-        findings.note("no_matrix", "the file has no X", "/X")
-    else:
+    elif isinstance(x, Group):
         raise BadInput(
             "bad_matrix",
             f"found a group of {', '.join(keys(x)) or 'nothing'}; expected a matrix",
             place="/X",
             hint="write the file anew with AnnData",
         )
+    else:
+        findings.note("no_matrix", "the file has no X", "/X")
     layers = child(file, "layers")
-    if isinstance(layers, h5py.Dataset):
+    if isinstance(layers, Group):
+        yield from _layers(layers, layout, findings)
+    elif layers is not None:
         findings.not_loaded.append("layers")
-    for key in keys(layers) if isinstance(layers, h5py.Group) else []:
+    yield from _raw(file, tables, findings)
+
+
+def _layers(layers: Group, layout: Layout, findings: Findings) -> Iterator[Matrix]:
+    for key in keys(layers):
         layer = child(layers, key)
         name = f"layers/{plain_text(key)}"
         matrix = None if layer is None else read_matrix(layer, name, layout, findings)
@@ -227,10 +231,9 @@ def _matrices(file: h5py.File, tables: _Tables, findings: Findings) -> Iterator[
             findings.not_loaded.append(name)
         else:
             yield matrix
-    yield from _raw(file, tables, findings)
 
 
-def _raw(file: h5py.File, tables: _Tables, findings: Findings) -> Iterator[Matrix]:
+def _raw(file: Group, tables: _Tables, findings: Findings) -> Iterator[Matrix]:
     """`raw/X` (`raw.X` before 0.7) where its features are those of `var`, else a notice."""
     x = child(file, "raw/X") or child(file, "raw.X")
     var = child(file, "raw/var") or child(file, "raw.var")

@@ -14,8 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from io import BytesIO
-from types import TracebackType
-from typing import Any, TypeAlias
+from typing import Any
 
 import h5py
 import numpy as np
@@ -24,6 +23,7 @@ import polars as pl
 
 from polly_assets.ingest.formats.base import Source
 from polly_assets.ingest.formats.hdf5.chunks import unpacked
+from polly_assets.ingest.formats.hdf5.nodes import Dataset, Group, Node, guarded, node_of
 from polly_assets.ingest.formats.streams.text import GZIP_MAGIC, head, read_bytes
 from polly_resources.errors import BadInput, PollyError
 from polly_resources.records import Notice
@@ -51,13 +51,8 @@ _FILTERS = {
 }
 """Registered filters that are met, by https://github.com/HDFGroup/hdf5_plugins."""
 
-_LIBRARY_ERRORS = (KeyError, OSError, OverflowError, RuntimeError, TypeError, ValueError)
-"""What h5py raises where a file is damaged."""
-
 _UNCLOSED = "already open for write"
 """What the library says of a file whose mark of an open writer is set."""
-
-Node: TypeAlias = h5py.Group | h5py.Dataset
 
 
 @dataclass(slots=True)
@@ -84,13 +79,13 @@ def is_hdf5(start: bytes) -> bool:
 
 
 @contextmanager
-def opened(source: Source) -> Iterator[h5py.File]:
-    """The source as an open HDF5 file; errors raised inside get the source's name.
+def opened(source: Source) -> Iterator[Group]:
+    """The root of the source, an HDF5 file; errors raised inside get the source's name.
 
     Raises BadInput `not_hdf5` or `corrupt_hdf5`. A gzipped file is unpacked in memory.
     """
     with named(source.name), open_file(source) as file:
-        yield file
+        yield Group(file.id, "/")
 
 
 @contextmanager
@@ -148,50 +143,7 @@ def _access() -> h5py.h5p.PropFAID:
     return plan
 
 
-class guarded:  # noqa: N801 - a context manager, that is used as a function
-    """Turns what the HDF5 library raises into BadInput at this place.
-
-    A class, not a generator: a file has hundreds of small elements.
-    """
-
-    __slots__ = ("_node", "_part")
-
-    def __init__(self, node: h5py.Group | h5py.Dataset | str, part: str = "") -> None:
-        self._node, self._part = node, part
-
-    def __enter__(self) -> None:
-        return
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if isinstance(error, MemoryError):
-            raise BadInput(
-                "too_large", "does not fit in memory", place=self._place(), hint="split the file"
-            ) from error
-        if isinstance(error, _LIBRARY_ERRORS):
-            raise BadInput(
-                "corrupt_hdf5",
-                f"HDF5 cannot read it: {error}",
-                place=self._place(),
-                hint="check the file with `h5dump -H` and transfer it again",
-            ) from error
-
-    def _place(self) -> str:
-        if isinstance(self._node, str):
-            return self._node
-        return below(self._node, self._part) if self._part else str(self._node.name)
-
-
-def below(group: h5py.Group, part: str) -> str:
-    """The path of a member of a group."""
-    return f"{str(group.name).rstrip('/')}/{part}"
-
-
-def child(group: h5py.Group, key: str) -> Node | None:
+def child(group: Group, key: str) -> Node | None:
     """The object at `key` (a path below the group), or None.
 
     Raises BadInput `linked_element` for soft and external links: what they lead to is
@@ -202,39 +154,36 @@ def child(group: h5py.Group, key: str) -> Node | None:
             return _member(group, key)
     node: Node | None = group
     for part in key.split("/"):
-        if not isinstance(node, h5py.Group) or not part:
+        if not isinstance(node, Group) or not part:
             return None
         node = child(node, part)
     return node
 
 
-def _member(group: h5py.Group, part: str) -> Node | None:
+def _member(group: Group, part: str) -> Node | None:
     """A member by the low-level interface, which opens it once."""
-    name, links = part.encode(), group.id.links
-    if not links.exists(name):
+    name = part.encode()
+    link = group.links.get(name)
+    if link is None:
         return None
-    if links.get_info(name).type != h5py.h5l.TYPE_HARD:
+    if link != h5py.h5l.TYPE_HARD:
         raise BadInput(
             "linked_element",
             "found a soft or external link, expected the data itself",
-            place=below(group, part),
+            place=group.below(part),
             hint="write the file anew so that it holds all its data",
         )
-    found = h5py.h5o.open(group.id, name)
-    if isinstance(found, h5py.h5d.DatasetID):
-        _ = found.dtype  # raises here, in the guard, where numpy has no such type
-        return h5py.Dataset(found, readonly=True)  # which keeps its shape
-    return h5py.Group(found) if isinstance(found, h5py.h5g.GroupID) else None
+    return node_of(h5py.h5o.open(group.id, name), group.below(part))
 
 
-def required(group: h5py.Group, key: str) -> Node:
+def required(group: Group, key: str) -> Node:
     """The object at `key`; BadInput `missing_element` where there is none."""
     node = child(group, key)
     if node is None:
         raise BadInput(
             "missing_element",
             f"found {', '.join(keys(group)) or 'nothing'}; expected {key!r}",
-            place=f"{group.name.rstrip('/')}/{key}",
+            place=group.below(key),
             hint="AnnData writes /obs and /var in every .h5ad; a 10x or loom file must be "
             "converted first"
             if group.name == "/"
@@ -243,10 +192,10 @@ def required(group: h5py.Group, key: str) -> Node:
     return node
 
 
-def keys(group: h5py.Group) -> list[str]:
+def keys(group: Group) -> list[str]:
     """The names of a group's members; BadInput `bad_name` where one is no UTF-8."""
     with guarded(group):
-        names = list(group.id)
+        names = list(group.links)
     try:
         return [name.decode() for name in names]
     except UnicodeDecodeError as error:
@@ -261,7 +210,7 @@ def keys(group: h5py.Group) -> list[str]:
 def attribute_names(node: Node) -> list[str | bytes]:
     """The names of a node's attributes, as the file spells them: bytes where not UTF-8."""
     with guarded(node.name):
-        return list(node.attrs)
+        return list(h5py.AttributeManager(node))
 
 
 def attribute(node: Node, key: str | bytes) -> Any:
@@ -278,7 +227,7 @@ def attribute(node: Node, key: str | bytes) -> Any:
             found.read(cells)
             value = cells[()]
         else:
-            value = node.attrs[key]
+            value = h5py.AttributeManager(node)[key]
     if isinstance(value, np.ndarray) and value.dtype.kind in "OSU":
         value = [plain_text(item) for item in value.ravel().tolist()]
     if isinstance(value, bytes | str):
@@ -301,31 +250,37 @@ def plain_text(value: object) -> str:
     return str(value).encode("utf-8", errors="replace").decode("utf-8")
 
 
-def read_array(
-    dataset: h5py.Dataset, start: int = 0, stop: int | None = None, axis: int = 0
-) -> npt.NDArray[Any]:
-    """The values of a dataset, whole or start to stop of an axis, in native byte order."""
+def read_array(dataset: Dataset) -> npt.NDArray[Any]:
+    """All values of a dataset in native byte order."""
     with guarded(dataset):
-        source = dataset.id
-        shape, kind, plan = dataset.shape, source.dtype, _trusted(dataset)
-        if start == 0 and stop is None:
-            values = None if plan is None else unpacked(source, plan)
-            if values is None:
-                values = np.empty(shape, kind)
-                source.read(h5py.h5s.ALL, h5py.h5s.ALL, values)
-        else:
-            values = np.asarray(dataset[(*[slice(None)] * axis, slice(start, stop))])
+        plan = _trusted(dataset)
+        values = None if plan is None else unpacked(dataset.id, plan)
+        if values is None:
+            values = np.empty(dataset.shape, dataset.dtype)
+            dataset.id.read(h5py.h5s.ALL, h5py.h5s.ALL, values, _in_memory(dataset.dtype))
     return values if values.dtype.isnative else values.astype(values.dtype.newbyteorder("="))
 
 
-def check_storage(dataset: h5py.Dataset) -> None:
-    """Raise what `read_array` raises where the storage of a dataset is not to be trusted."""
+def _in_memory(kind: np.dtype[Any]) -> h5py.h5t.TypeID | None:
+    """The type of numbers in memory, which takes longer to make than they to read."""
+    return _number(kind) if kind.kind in "biuf" and kind.metadata is None else None
+
+
+@cache
+def _number(kind: np.dtype[Any]) -> h5py.h5t.TypeID:
+    return h5py.h5t.py_create(kind)
+
+
+def check_storage(dataset: Dataset) -> h5py.h5p.PropDCID | None:
+    """How a dataset was made that lies in chunks; None where it does not.
+
+    Raises what `read_array` raises where its storage is not to be trusted.
+    """
     with guarded(dataset):
-        _trusted(dataset)
+        return _trusted(dataset)
 
 
-def _trusted(dataset: h5py.Dataset) -> h5py.h5p.PropDCID | None:
-    """How a dataset was made that lies in chunks; None where it does not."""
+def _trusted(dataset: Dataset) -> h5py.h5p.PropDCID | None:
     # What has an offset lies in one piece in its file; plans take ten times as long to ask for.
     plan = None if dataset.id.get_offset() is not None else _plan(dataset)
     declared = math.prod(dataset.shape) * dataset.dtype.itemsize
@@ -339,7 +294,7 @@ def _trusted(dataset: h5py.Dataset) -> h5py.h5p.PropDCID | None:
     return plan
 
 
-def _plan(dataset: h5py.Dataset) -> h5py.h5p.PropDCID | None:
+def _plan(dataset: Dataset) -> h5py.h5p.PropDCID | None:
     plan = dataset.id.get_create_plist()
     layout = plan.get_layout()
     if layout == h5py.h5d.VIRTUAL or plan.get_external_count():

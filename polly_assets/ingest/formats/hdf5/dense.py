@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 from typing import Any
 
-import h5py
 import numpy as np
 import numpy.typing as npt
 
 from polly_assets.ingest.formats.base import BLOCK_FEATURES, Block, DenseMatrix, Matrix
-from polly_assets.ingest.formats.hdf5.access import check_storage, guarded, named, read_array
+from polly_assets.ingest.formats.hdf5.access import check_storage, named, read_array
+from polly_assets.ingest.formats.hdf5.nodes import Dataset, guarded
 from polly_assets.ingest.formats.hdf5.sparse import outliving
 from polly_assets.ingest.formats.streams.scratch import Scratch, Stretch
 
@@ -31,7 +32,7 @@ Convert = Callable[[npt.NDArray[Any]], npt.NDArray[Any]]
 class Layout:
     """A matrix as its file has it: rows are features where `turned`, else samples."""
 
-    dataset: h5py.Dataset
+    dataset: Dataset
     convert: Convert
     turned: bool
 
@@ -56,7 +57,7 @@ class Layout:
         """A part of the matrix as features x samples. Raises BadInput where it is damaged."""
         with guarded(self.dataset):
             part = (features, samples) if self.turned else (samples, features)
-            values = np.asarray(self.dataset[part])
+            values = self.dataset.part(part)
         values = values.astype(values.dtype.newbyteorder("="), copy=False)
         return self.convert(values if self.turned else values.T)
 
@@ -134,13 +135,13 @@ class SpooledDenseMatrix(Matrix):
 
 
 def read_dense(
-    stored: h5py.Dataset, convert: Convert, turned: bool, file: str, name: str = "X"
+    stored: Dataset, convert: Convert, turned: bool, file: str, name: str = "X"
 ) -> Matrix:
     """A matrix of samples x features, or of features x samples where `turned`.
 
     Raises BadInput where it is damaged, as its blocks do.
     """
-    if stored.nbytes <= WHOLE_BYTES:
+    if prod(stored.shape) * stored.dtype.itemsize <= WHOLE_BYTES:
         values = convert(read_array(stored))
         return DenseMatrix(values if turned else values.T, name)
     check_storage(stored)

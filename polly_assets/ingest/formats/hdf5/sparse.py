@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from polly_assets.ingest.formats.base import BLOCK_FEATURES, Block, Matrix, SparseBlock
-from polly_assets.ingest.formats.hdf5.access import guarded, named
+from polly_assets.ingest.formats.hdf5.access import named
+from polly_assets.ingest.formats.hdf5.nodes import Dataset, guarded
 from polly_assets.ingest.formats.hdf5.values import Stretches
 from polly_assets.ingest.formats.streams.readahead import read_ahead
 from polly_assets.ingest.formats.streams.spool_sparse import Assembly, SpooledMatrix
@@ -110,7 +111,7 @@ class CompressedMatrix(Matrix):
 
 
 def stored(
-    indptr: Ints, keys: h5py.Dataset, values: h5py.Dataset, convert: Callable[[Values], Values]
+    indptr: Ints, keys: Dataset, values: Dataset, convert: Callable[[Values], Values]
 ) -> Stored:
     """The lists as they lie in the file, whose keys become int32 or int64."""
     places, numbers = Stretches(keys), Stretches(values)
@@ -154,11 +155,11 @@ def by_feature(
     return CompressedMatrix(open_again(), dtype, samples), 0
 
 
-def outliving(dataset: h5py.Dataset) -> h5py.Dataset:
+def outliving(dataset: Dataset) -> Dataset:
     """The dataset by a handle of its own, which stays open when its file is closed."""
     with guarded(dataset):
-        file = dataset.file.id.reopen()
-        return h5py.Dataset(h5py.h5d.open(file, h5py.h5i.get_name(dataset.id)))
+        file = h5py.h5i.get_file_id(dataset.id).reopen()
+        return Dataset(h5py.h5d.open(file, h5py.h5i.get_name(dataset.id)), dataset.name)
 
 
 def _begun(found: Stored, size: int) -> Iterator[tuple[Portion, Values]]:

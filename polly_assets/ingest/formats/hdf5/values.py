@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from isal import isal_zlib
 
-from polly_assets.ingest.formats.hdf5.access import check_storage, guarded
+from polly_assets.ingest.formats.hdf5.access import check_storage
+from polly_assets.ingest.formats.hdf5.nodes import Dataset, guarded
 from polly_assets.native.sparse import weave
 
 _PLAIN = (h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_DEFLATE)
@@ -32,13 +33,11 @@ _FAILURES = cast(
 class Stretches:
     """A list of numbers, read from start to stop again and again."""
 
-    def __init__(self, dataset: h5py.Dataset) -> None:
+    def __init__(self, dataset: Dataset) -> None:
         self._dataset = dataset
-        check_storage(dataset)
-        self._filters = _filters(dataset)
+        self._chunk_size, self._filters = _usual(dataset, check_storage(dataset))
         self._space = dataset.id.get_space()
-        chunk_bytes = dataset.chunks[0] * dataset.dtype.itemsize if self._filters else 0
-        self._most_packed = 2 * chunk_bytes + 1024
+        self._most_packed = 2 * self._chunk_size * dataset.dtype.itemsize + 1024
         self._last: tuple[int, npt.NDArray[Any]] = (-1, np.empty(0))
 
     def read(self, start: int, stop: int) -> npt.NDArray[Any]:
@@ -58,7 +57,7 @@ class Stretches:
         return out if out.dtype.isnative else out.astype(out.dtype.newbyteorder("="))
 
     def _unpacked(self, start: int, stop: int) -> npt.NDArray[Any]:
-        size = self._dataset.chunks[0]
+        size = self._chunk_size
         out = np.empty(stop - start, self._dataset.dtype)
         for number in range(start // size, (stop - 1) // size + 1):
             first = number * size
@@ -70,7 +69,7 @@ class Stretches:
         """A chunk's values. The last one is kept: the next stretch begins within it."""
         known, values = self._last
         if known != number:
-            at = (number * self._dataset.chunks[0],)
+            at = (number * self._chunk_size,)
             info = self._dataset.id.get_chunk_info_by_coord(at)
             if info.byte_offset is None or info.size > self._most_packed:
                 raise ValueError("a chunk that was never written, or of no likely size")
@@ -80,9 +79,9 @@ class Stretches:
         return values
 
     def _values(self, mask: int, data: bytes) -> npt.NDArray[Any]:
-        kind, filters = self._dataset.dtype, self._filters or ()
-        size = self._dataset.chunks[0] * kind.itemsize
-        todo = [code for i, code in enumerate(filters) if not mask & (1 << i)]
+        kind = self._dataset.dtype
+        size = self._chunk_size * kind.itemsize
+        todo = [code for i, code in enumerate(self._filters) if not mask & (1 << i)]
         if todo and todo[-1] == h5py.h5z.FILTER_DEFLATE:
             todo.pop()
             data = isal_zlib.decompressobj().decompress(data, size + 1)
@@ -91,13 +90,12 @@ class Stretches:
         return weave(data, kind) if todo else np.frombuffer(data, kind)
 
 
-def _filters(dataset: h5py.Dataset) -> tuple[int, ...] | None:
-    """The filters in the order of writing; None where the library is to read."""
+def _usual(dataset: Dataset, plan: h5py.h5p.PropDCID | None) -> tuple[int, tuple[int, ...]]:
+    """How many values a chunk has, and its filters; none where the library is to read."""
     kind = dataset.dtype
-    if not dataset.chunks or len(dataset.shape) != 1 or kind.kind not in "iuf" or not kind.isnative:
-        return None
-    if dataset.chunks[0] * kind.itemsize < _SMALLEST:
-        return None
-    plan = dataset.id.get_create_plist()
-    found = tuple(plan.get_filter(i)[0] for i in range(plan.get_nfilters()))
-    return found if found and all(code in _PLAIN for code in found) else None
+    if plan is None or len(dataset.shape) != 1 or kind.kind not in "iuf" or not kind.isnative:
+        return 0, ()
+    size = plan.get_chunk()[0]
+    filters = tuple(plan.get_filter(i)[0] for i in range(plan.get_nfilters()))
+    usual = size * kind.itemsize >= _SMALLEST and all(code in _PLAIN for code in filters)
+    return (size, filters) if usual else (0, ())

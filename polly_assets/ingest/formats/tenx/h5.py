@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import h5py
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -33,6 +32,7 @@ from polly_assets.ingest.formats.hdf5.access import (
     plain_text,
     read_array,
 )
+from polly_assets.ingest.formats.hdf5.nodes import Dataset, Group
 from polly_assets.ingest.formats.hdf5.sparse import by_sample, stored
 from polly_assets.ingest.formats.streams.table import unique_names
 from polly_assets.ingest.formats.streams.text import dataset_id_from_name, safe_id
@@ -71,7 +71,7 @@ class TenxH5Reader(Reader):
         yield from found
 
 
-def _datasets(file: h5py.File, source: Source) -> list[ParsedDataset | FailedDataset]:
+def _datasets(file: Group, source: Source) -> list[ParsedDataset | FailedDataset]:
     groups = _groups(file)
     own = [group.name for group in groups]
     left = [plain_text(name) for name in keys(file) if f"/{name}" not in own]
@@ -89,11 +89,11 @@ def _datasets(file: h5py.File, source: Source) -> list[ParsedDataset | FailedDat
     return found
 
 
-def _groups(file: h5py.File) -> list[h5py.Group]:
+def _groups(file: Group) -> list[Group]:
     """The groups that hold a matrix; BadInput `not_tenx` where there is none."""
     names = keys(file)
     nodes = {name: child(file, name) for name in names}
-    groups = {name: node for name, node in nodes.items() if isinstance(node, h5py.Group)}
+    groups = {name: node for name, node in nodes.items() if isinstance(node, Group)}
     if _VERSION_3 in groups:
         return [groups[_VERSION_3]]
     found = [group for group in groups.values() if {"barcodes", "genes"} <= set(keys(group))]
@@ -110,7 +110,7 @@ def _groups(file: h5py.File) -> list[h5py.Group]:
 
 
 def _dataset(
-    group: h5py.Group,
+    group: Group,
     source: Source,
     sidecars: Sequence[Sidecar],
     genome: str,
@@ -147,10 +147,10 @@ def _id(source: Source, sidecars: Sequence[Sidecar]) -> str:
     return given or dataset_id_from_name(source.name)
 
 
-def _metadata(group: h5py.Group) -> dict[str, Any]:
+def _metadata(group: Group) -> dict[str, Any]:
     """The attributes of the file by name (chemistry, library ids, ...), and a lone genome."""
     found = {}
-    file = group.file
+    file = group.root
     for name in attribute_names(file):
         value = attribute(file, name)
         if isinstance(value, np.ndarray | np.generic):
@@ -161,11 +161,11 @@ def _metadata(group: h5py.Group) -> dict[str, Any]:
     return found | ({"genome": plain_text(group.name)[1:]} if old else {})
 
 
-def _texts(group: h5py.Group, findings: Findings) -> tuple[pl.Series, pl.DataFrame]:
+def _texts(group: Group, findings: Findings) -> tuple[pl.Series, pl.DataFrame]:
     """Barcodes, and the table of features; what is no column of it is noted as left."""
     barcodes = as_text(_column(group, "barcodes", findings)).alias("sample_id")
     inner = child(group, "features")
-    if isinstance(inner, h5py.Group):
+    if isinstance(inner, Group):
         key, others = "id", [name for name in keys(inner) if name not in ("id", _TAGS)]
         more = [plain_text(name) for name in keys(group) if name not in _PARTS]
         findings.not_loaded += [f"{group.name[1:]}/{name}" for name in more]
@@ -175,7 +175,7 @@ def _texts(group: h5py.Group, findings: Findings) -> tuple[pl.Series, pl.DataFra
     columns = []
     for name in others:
         node = child(inner, name)
-        if isinstance(node, h5py.Dataset) and node.shape == (len(ids),):
+        if isinstance(node, Dataset) and node.shape == (len(ids),):
             columns.append((plain_text(name), _column(inner, name, findings)))
         else:
             findings.not_loaded.append(f"{inner.name[1:]}/{plain_text(name)}")
@@ -184,7 +184,7 @@ def _texts(group: h5py.Group, findings: Findings) -> tuple[pl.Series, pl.DataFra
     return barcodes, pl.DataFrame({"feature_id": as_text(ids)} | table)
 
 
-def _column(group: h5py.Group, name: str, findings: Findings) -> pl.Series:
+def _column(group: Group, name: str, findings: Findings) -> pl.Series:
     dataset = _part(group, name)
     values = read_array(dataset)
     column = plain_series(values, dataset.dtype, dataset.name, findings)
@@ -194,7 +194,7 @@ def _column(group: h5py.Group, name: str, findings: Findings) -> pl.Series:
     return column
 
 
-def _part(group: h5py.Group, name: str) -> h5py.Dataset:
+def _part(group: Group, name: str) -> Dataset:
     node = child(group, name)
     where = f"{group.name}/{name}"
     if node is None:
@@ -205,7 +205,7 @@ def _part(group: h5py.Group, name: str) -> h5py.Dataset:
             place=where,
             hint="the file is incomplete: write it anew, or give Cell Ranger's own output",
         )
-    if not isinstance(node, h5py.Dataset) or node.shape is None or len(node.shape) != 1:
+    if not isinstance(node, Dataset) or node.shape is None or len(node.shape) != 1:
         raise _bad_part("found no list of values", "a list of values", where)
     return node
 
@@ -228,7 +228,7 @@ def _mismatch(found: str, expected: str, place: str) -> BadInput:
     )
 
 
-def _matrix(group: h5py.Group, features: int, samples: int, findings: Findings) -> Matrix:
+def _matrix(group: Group, features: int, samples: int, findings: Findings) -> Matrix:
     shape = tuple(_whole(group, "shape").tolist())
     if shape != (features, samples):
         found = " x ".join(map(str, shape))
@@ -250,7 +250,7 @@ def _matrix(group: h5py.Group, features: int, samples: int, findings: Findings) 
     return matrix
 
 
-def _whole(group: h5py.Group, name: str) -> npt.NDArray[Any]:
+def _whole(group: Group, name: str) -> npt.NDArray[Any]:
     dataset = _part(group, name)
     if dataset.dtype.kind not in "iu":
         raise _bad_part(f"found values of type {dataset.dtype}", "whole numbers", dataset.name)
@@ -260,8 +260,8 @@ def _whole(group: h5py.Group, name: str) -> npt.NDArray[Any]:
 def _check_offsets(
     indptr: npt.NDArray[np.int64],
     samples: int,
-    indices: h5py.Dataset,
-    data: h5py.Dataset,
+    indices: Dataset,
+    data: Dataset,
     place: str,
 ) -> None:
     if len(indptr) != samples + 1:
@@ -273,5 +273,5 @@ def _check_offsets(
     if indices.dtype.kind not in "iu":
         raise _bad_part(f"found values of type {indices.dtype}", "whole numbers", indices.name)
     for part in (indices, data):
-        if len(part) != indptr[-1]:
-            raise _mismatch(f"{len(part)} values", f"{indptr[-1]} as in indptr", part.name)
+        if part.shape[0] != indptr[-1]:
+            raise _mismatch(f"{part.shape[0]} values", f"{indptr[-1]} as in indptr", part.name)

@@ -16,6 +16,7 @@ from polly_assets.ingest.formats.hdf5.access import (
     opened,
     read_array,
 )
+from polly_assets.ingest.formats.hdf5.nodes import Dataset
 from polly_resources.errors import BadInput
 
 NUMBERS = {
@@ -59,7 +60,7 @@ def test_files_of_any_name(tmp_path: Path, name: str) -> None:
         file["x"] = [1, 2]
     with opened(Source(tmp_path / name, name)) as file:
         found = child(file, "x")
-        assert isinstance(found, h5py.Dataset)
+        assert isinstance(found, Dataset)
         assert read_array(found).tolist() == [1, 2]
 
 

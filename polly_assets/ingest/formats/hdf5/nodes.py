@@ -1,0 +1,130 @@
+"""The objects of an HDF5 file: its groups and datasets, by the low-level interface of h5py.
+
+Owns what is known of an object from its opening on, so that nothing is asked for twice: a small
+file has a hundred of them, and the classes of h5py ask at each look. Keep out: what is read of
+them and whether it may be trusted (`access`), and what any of them means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from operator import itemgetter
+from types import TracebackType
+from typing import Any, TypeAlias
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from polly_resources.errors import BadInput
+
+_LIBRARY_ERRORS = (KeyError, OSError, OverflowError, RuntimeError, TypeError, ValueError)
+"""What h5py raises where a file is damaged."""
+
+
+class Group:
+    """A group: its identifier, and the path by which it was reached."""
+
+    __slots__ = ("_links", "id", "name")
+
+    def __init__(self, found: h5py.h5g.GroupID, name: str) -> None:
+        self.id, self.name = found, name
+        self._links: Mapping[bytes, int] | None = None
+
+    @property
+    def links(self) -> Mapping[bytes, int]:
+        """Its members' names and the types of their links, as made where the file keeps that."""
+        if self._links is None:
+            found: list[tuple[int, bytes, int]] = []
+
+            def take(name: bytes, link: h5py.h5l.LinkInfo) -> None:
+                found.append((link.corder if link.corder_valid else 0, name, link.type))
+
+            self.id.links.iterate(take, info=True)
+            found.sort(key=itemgetter(0))
+            self._links = {name: kind for _, name, kind in found}
+        return self._links
+
+    @property
+    def root(self) -> Group:
+        """The root of its file."""
+        return Group(h5py.h5i.get_file_id(self.id), "/")
+
+    def below(self, part: str) -> str:
+        """The path of a member."""
+        return f"{self.name.rstrip('/')}/{part}"
+
+
+class Dataset:
+    """An array: its identifier, the path by which it was reached, its shape and its type.
+
+    A shape of None is that of an array that holds nothing at all.
+    """
+
+    __slots__ = ("dtype", "id", "name", "shape")
+
+    def __init__(self, found: h5py.h5d.DatasetID, name: str) -> None:
+        self.id, self.name = found, name
+        self.dtype: np.dtype[Any] = found.dtype
+        self.shape: Any = found.shape
+
+    @property
+    def chunks(self) -> tuple[int, ...] | None:
+        """The shape of its chunks; None where it lies in one piece."""
+        plan = self.id.get_create_plist()
+        chunked = plan.get_layout() == h5py.h5d.CHUNKED
+        return tuple(plan.get_chunk()) if chunked else None
+
+    def part(self, where: tuple[slice, ...]) -> npt.NDArray[Any]:
+        """Some of its values."""
+        return np.asarray(h5py.Dataset(self.id)[where])
+
+
+Node: TypeAlias = Group | Dataset
+
+
+def node_of(found: h5py.h5o.ObjectID, name: str) -> Node | None:
+    """A group or dataset; None of what is neither. Raises where numpy has no such type."""
+    if isinstance(found, h5py.h5d.DatasetID):
+        return Dataset(found, name)
+    return Group(found, name) if isinstance(found, h5py.h5g.GroupID) else None
+
+
+class guarded:  # noqa: N801 - a context manager, that is used as a function
+    """Turns what the HDF5 library raises into BadInput at this place.
+
+    A class, not a generator: a file has hundreds of small elements.
+    """
+
+    __slots__ = ("_node", "_part")
+
+    def __init__(self, node: Node | str, part: str = "") -> None:
+        self._node, self._part = node, part
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None:
+            return
+        if isinstance(error, MemoryError):
+            raise BadInput(
+                "too_large", "does not fit in memory", place=self._place(), hint="split the file"
+            ) from error
+        if isinstance(error, _LIBRARY_ERRORS):
+            raise BadInput(
+                "corrupt_hdf5",
+                f"HDF5 cannot read it: {error}",
+                place=self._place(),
+                hint="check the file with `h5dump -H` and transfer it again",
+            ) from error
+
+    def _place(self) -> str:
+        if isinstance(self._node, str):
+            return self._node
+        return f"{self._node.name.rstrip('/')}/{self._part}" if self._part else self._node.name
