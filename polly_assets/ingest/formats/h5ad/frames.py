@@ -19,6 +19,7 @@ from polly_assets.ingest.formats.hdf5.access import (
     Findings,
     attribute,
     child,
+    guarded,
     keys,
     plain_text,
     read_array,
@@ -26,7 +27,7 @@ from polly_assets.ingest.formats.hdf5.access import (
     text_attribute,
     text_series,
 )
-from polly_assets.ingest.formats.hdf5.nodes import Dataset, Group, Node, guarded, node_of
+from polly_assets.ingest.formats.hdf5.nodes import Dataset, Group, Node, node_of
 from polly_resources.errors import BadInput
 
 _INDEX_NAMES = ("_index", "index")

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from io import BytesIO
+from types import TracebackType
 from typing import Any
 
 import h5py
@@ -23,7 +24,7 @@ import polars as pl
 
 from polly_assets.ingest.formats.base import Source
 from polly_assets.ingest.formats.hdf5.chunks import unpacked
-from polly_assets.ingest.formats.hdf5.nodes import Dataset, Group, Node, guarded, node_of
+from polly_assets.ingest.formats.hdf5.nodes import Dataset, Group, Node, node_of
 from polly_assets.ingest.formats.streams.text import GZIP_MAGIC, head, read_bytes
 from polly_resources.errors import BadInput, PollyError
 from polly_resources.records import Notice
@@ -50,6 +51,9 @@ _FILTERS = {
     32026: "Blosc2",
 }
 """Registered filters that are met, by https://github.com/HDFGroup/hdf5_plugins."""
+
+_LIBRARY_ERRORS = (KeyError, OSError, OverflowError, RuntimeError, TypeError, ValueError)
+"""What h5py raises where a file is damaged."""
 
 _UNCLOSED = "already open for write"
 """What the library says of a file whose mark of an open writer is set."""
@@ -141,6 +145,46 @@ def _access() -> h5py.h5p.PropFAID:
     plan = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
     plan.set_file_locking(False, True)
     return plan
+
+
+class guarded:  # noqa: N801 - a context manager, that is used as a function
+    """Turns what the HDF5 library raises into BadInput at this place.
+
+    A class, not a generator: a file has hundreds of small elements.
+    """
+
+    __slots__ = ("_node", "_part")
+
+    def __init__(self, node: Node | str, part: str = "") -> None:
+        self._node, self._part = node, part
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None:
+            return
+        if isinstance(error, MemoryError):
+            raise BadInput(
+                "too_large", "does not fit in memory", place=self._place(), hint="split the file"
+            ) from error
+        if isinstance(error, _LIBRARY_ERRORS):
+            raise BadInput(
+                "corrupt_hdf5",
+                f"HDF5 cannot read it: {error}",
+                place=self._place(),
+                hint="check the file with `h5dump -H` and transfer it again",
+            ) from error
+
+    def _place(self) -> str:
+        if isinstance(self._node, str):
+            return self._node
+        return f"{self._node.name.rstrip('/')}/{self._part}" if self._part else self._node.name
 
 
 def child(group: Group, key: str) -> Node | None:

@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from polly_assets.ingest.formats.base import BLOCK_FEATURES, Block, DenseMatrix, Matrix
-from polly_assets.ingest.formats.hdf5.access import check_storage, named, read_array
-from polly_assets.ingest.formats.hdf5.nodes import Dataset, guarded
+from polly_assets.ingest.formats.hdf5.access import check_storage, guarded, named, read_array
+from polly_assets.ingest.formats.hdf5.nodes import Dataset
 from polly_assets.ingest.formats.hdf5.sparse import outliving
 from polly_assets.ingest.formats.streams.scratch import Scratch, Stretch
 

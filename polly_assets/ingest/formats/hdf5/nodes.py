@@ -9,17 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from operator import itemgetter
-from types import TracebackType
 from typing import Any, TypeAlias
 
 import h5py
 import numpy as np
 import numpy.typing as npt
-
-from polly_resources.errors import BadInput
-
-_LIBRARY_ERRORS = (KeyError, OSError, OverflowError, RuntimeError, TypeError, ValueError)
-"""What h5py raises where a file is damaged."""
 
 
 class Group:
@@ -88,43 +82,3 @@ def node_of(found: h5py.h5o.ObjectID, name: str) -> Node | None:
     if isinstance(found, h5py.h5d.DatasetID):
         return Dataset(found, name)
     return Group(found, name) if isinstance(found, h5py.h5g.GroupID) else None
-
-
-class guarded:  # noqa: N801 - a context manager, that is used as a function
-    """Turns what the HDF5 library raises into BadInput at this place.
-
-    A class, not a generator: a file has hundreds of small elements.
-    """
-
-    __slots__ = ("_node", "_part")
-
-    def __init__(self, node: Node | str, part: str = "") -> None:
-        self._node, self._part = node, part
-
-    def __enter__(self) -> None:
-        return
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if error is None:
-            return
-        if isinstance(error, MemoryError):
-            raise BadInput(
-                "too_large", "does not fit in memory", place=self._place(), hint="split the file"
-            ) from error
-        if isinstance(error, _LIBRARY_ERRORS):
-            raise BadInput(
-                "corrupt_hdf5",
-                f"HDF5 cannot read it: {error}",
-                place=self._place(),
-                hint="check the file with `h5dump -H` and transfer it again",
-            ) from error
-
-    def _place(self) -> str:
-        if isinstance(self._node, str):
-            return self._node
-        return f"{self._node.name.rstrip('/')}/{self._part}" if self._part else self._node.name

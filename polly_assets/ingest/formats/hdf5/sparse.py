@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from polly_assets.ingest.formats.base import BLOCK_FEATURES, Block, Matrix, SparseBlock
-from polly_assets.ingest.formats.hdf5.access import named
-from polly_assets.ingest.formats.hdf5.nodes import Dataset, guarded
+from polly_assets.ingest.formats.hdf5.access import guarded, named
+from polly_assets.ingest.formats.hdf5.nodes import Dataset
 from polly_assets.ingest.formats.hdf5.values import Stretches
 from polly_assets.ingest.formats.streams.readahead import read_ahead
 from polly_assets.ingest.formats.streams.spool_sparse import Assembly, SpooledMatrix

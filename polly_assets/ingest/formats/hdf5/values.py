@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from isal import isal_zlib
 
-from polly_assets.ingest.formats.hdf5.access import check_storage
-from polly_assets.ingest.formats.hdf5.nodes import Dataset, guarded
+from polly_assets.ingest.formats.hdf5.access import check_storage, guarded
+from polly_assets.ingest.formats.hdf5.nodes import Dataset
 from polly_assets.native.sparse import weave
 
 _PLAIN = (h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_DEFLATE)
