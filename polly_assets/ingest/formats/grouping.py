@@ -27,6 +27,8 @@ from polly_assets.ingest.formats.never_data import never_data
 from polly_assets.ingest.formats.streams.text import base_name
 from polly_assets.ingest.formats.tenx.names import is_other_list, member, shorter
 from polly_assets.ingest.formats.tenx.triples import DESCRIBES_PLAIN, Place, Triples, find_triples
+from polly_assets.ingest.formats.variant_folders import beginnings as clinical_beginnings
+from polly_assets.ingest.formats.variant_folders import with_clinical
 
 _GEO = re.compile(r"(_series_matrix|_family)\.txt$")
 _CLINICAL = re.compile(r"(?P<base>.+)[_.](?P<mark>annot|annotation|clinical)\.(?P<key>csv|tsv)$")
@@ -71,8 +73,9 @@ def group_sources(names: Sequence[str]) -> list[SourceGroup]:
     features beside it (see `find_triples`); its base is its prefix. The one without prefix of a
     folder may be described by `metadata.csv`, `samples.csv` or `metadata.json`.
     What belongs to a GEO series is told by `geo_members`, and which files count one sample each
-    and are one source by `with_counts`. A folder with `meta_study.txt` is one
-    cBioPortal study, which all its files belong to (see `find_studies`).
+    and are one source by `with_counts`; which tables describe all variants of their folder, by
+    `with_clinical`. A folder with `meta_study.txt` is one cBioPortal study, which all its
+    files belong to (see `find_studies`).
     """
     kept = _once_per_store([name for name in sorted(set(names)) if _may_be_data(name)])
     studies = find_studies(kept)
@@ -95,6 +98,7 @@ def group_sources(names: Sequence[str]) -> list[SourceGroup]:
     groups = _with_geo(groups) + [SourceGroup(main, beside) for main, beside in studies.items()]
     once = {group.main: group for group in groups}  # a table may describe several, and fail alone
     joined = with_counts({main: group.sidecars for main, group in once.items()})
+    joined = with_clinical(joined)
     return [SourceGroup(main, joined[main]) for main in sorted(joined)]
 
 
@@ -211,7 +215,7 @@ def beginnings_of(name: str) -> set[str]:
     last = name.rpartition("/")[2]
     if last == STUDY or is_other_list(last):
         return {""}
-    own = _beginnings(name, last)
+    own = _beginnings(name, last) | clinical_beginnings(last)
     return own | {STUDY} if beside_study(last) else own
 
 

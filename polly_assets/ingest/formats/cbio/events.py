@@ -18,9 +18,9 @@ from typing import Any
 import polars as pl
 
 from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Reader, Source
-from polly_assets.ingest.formats.beside.sidecars import describe, read_sidecars
 from polly_assets.ingest.formats.streams.table import unique_names
 from polly_assets.ingest.formats.tabbed import LineNumbers, Tabbed, beginning, first_row
+from polly_assets.ingest.formats.variant_samples import described_variants
 from polly_assets.ingest.formats.variants import FIELDS, Variants
 from polly_resources.errors import BadInput
 from polly_resources.records import Notice
@@ -306,9 +306,7 @@ class SegReader(Reader):
     def read(self, source: Source) -> Iterator[ParsedDataset | FailedDataset]:
         """The one dataset of the file."""
         events = read_segments(source.path, source.name)
-        samples = pl.DataFrame({"sample_id": events.samples}, schema={"sample_id": pl.String})
-        features = pl.DataFrame(schema={"feature_id": pl.String})
-        described = describe(source, samples, features, read_sidecars(source))
+        described = described_variants(source, events.samples)
         yield ParsedDataset(
             dataset_id=described.dataset_id,
             format=self.name,

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import polars as pl
-
 from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Reader, Source
-from polly_assets.ingest.formats.beside.sidecars import describe, read_sidecars
 from polly_assets.ingest.formats.maf.columns import is_header
 from polly_assets.ingest.formats.maf.rows import read_maf
 from polly_assets.ingest.formats.tabbed import beginning
+from polly_assets.ingest.formats.variant_samples import described_variants
 from polly_assets.ingest.formats.variants import MUTATIONS
 
 _BEGINNING = 64
@@ -41,9 +39,7 @@ class MafReader(Reader):
     def read(self, source: Source) -> Iterator[ParsedDataset | FailedDataset]:
         """The one dataset of the file."""
         maf = read_maf(source.path, source.name)
-        samples = pl.DataFrame({"sample_id": maf.samples}, schema={"sample_id": pl.String})
-        features = pl.DataFrame(schema={"feature_id": pl.String})
-        described = describe(source, samples, features, read_sidecars(source))
+        described = described_variants(source, maf.samples)
         yield ParsedDataset(
             dataset_id=described.dataset_id,
             format=self.name,

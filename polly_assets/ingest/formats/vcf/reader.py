@@ -12,14 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import polars as pl
-
 from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Reader, Source
-from polly_assets.ingest.formats.beside.sidecars import describe, read_sidecars
 from polly_assets.ingest.formats.streams import text
 from polly_assets.ingest.formats.streams.lines import Blocks, Lines
 from polly_assets.ingest.formats.streams.tally import Tally
 from polly_assets.ingest.formats.tabbed import beginning
+from polly_assets.ingest.formats.variant_samples import described_variants
 from polly_assets.ingest.formats.variants import MUTATIONS
 from polly_assets.ingest.formats.vcf.header import read_header
 from polly_assets.ingest.formats.vcf.record import Records
@@ -85,9 +83,7 @@ def _read(source: Source) -> ParsedDataset:
         tally.note("no_final_line_end", message)
     if not variants.rows:
         tally.note("no_variants", f"{file} has a header and no records")
-    samples = pl.DataFrame({"sample_id": header.samples}, schema={"sample_id": pl.String})
-    features = pl.DataFrame(schema={"feature_id": pl.String})
-    described = describe(source, samples, features, read_sidecars(source))
+    described = described_variants(source, header.samples)
     sites = () if header.samples else (Notice("no_samples", f"{file} lists sites, no samples"),)
     return ParsedDataset(
         dataset_id=described.dataset_id,
