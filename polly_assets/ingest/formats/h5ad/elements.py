@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+import h5py
 import numpy as np
 import numpy.typing as npt
 
@@ -120,13 +121,13 @@ def conversion(
 
     Raises BadInput `bad_values` for text, structures and numbers of more than 64 bits.
     """
-    found = kind.newbyteorder("=").name if kind.names is None else "a structure"
+    found = kind.newbyteorder("=").name
     if found in _KEPT:
         return lambda values: values
     if found not in _WIDENED or kind.kind not in "biuf":
         raise BadInput(
             "bad_values",
-            f"found values of type {found}, expected numbers of at most 64 bits",
+            f"found values of type {_called(kind)}, expected numbers of at most 64 bits",
             place=place,
             hint="store the matrix as float32 or int32",
         )
@@ -146,6 +147,14 @@ def conversion(
     return widen
 
 
+def _called(kind: np.dtype[Any]) -> str:
+    if kind.kind == "S" or h5py.check_string_dtype(kind) is not None:
+        return "text"
+    if kind.kind == "O":
+        return "lists or references"
+    return kind.newbyteorder("=").name if kind.names is None else "a structure"
+
+
 class _Lists(NamedTuple):
     """A compressed matrix: offsets of its rows or columns, and for each entry key and value."""
 
@@ -159,6 +168,9 @@ def _sparse(group: Group, lists: _Lists, layout: Layout, name: str, findings: Fi
     rows_first, shape = _encoding(group, len(indptr) - 1, layout.stored)
     turned = _is_turned(shape, layout, group.name, findings)
     _check_lists(group, lists, shape[0] if rows_first else shape[1])
+    if unused := keys.shape[0] - int(indptr[-1]):
+        message = f"{unused} stored entries are behind the last offset, and no part of the matrix"
+        findings.note("unused_entries", message, group.name)
     convert = conversion(data.dtype, data.name, findings)
     dtype = str(convert(np.zeros(0, data.dtype.newbyteorder("="))).dtype)
     found = stored(indptr, keys, data, convert)
@@ -228,7 +240,7 @@ def _check_lists(group: Group, lists: _Lists, major: int) -> None:
         raise _bad_sparse(group, "indices", f"found {indices.dtype} of {indices.shape}")
     if data.shape != indices.shape:
         raise _bad_sparse(group, "data", f"found {data.shape} values and {indices.shape} indices")
-    if len(indptr) != major + 1 or indptr[0] != 0 or np.any(np.diff(indptr) < 0):
+    if len(indptr) != major + 1 or indptr[0] != 0 or np.any(indptr[1:] < indptr[:-1]):
         found = f"found {len(indptr)} offsets for {major} rows, or not ascending from 0"
         raise _bad_sparse(group, "indptr", found)
     if indptr[-1] > indices.shape[0]:

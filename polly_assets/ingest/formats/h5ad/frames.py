@@ -32,6 +32,9 @@ from polly_resources.errors import BadInput
 
 _INDEX_NAMES = ("_index", "index")
 
+_TRUTH = {"FALSE": False, "TRUE": True, "NA": None}
+"""What hdf5r calls the logical values of R."""
+
 
 def read_frame(
     node: Node, id_name: str, uns_categories: Mapping[str, pl.Series], findings: Findings
@@ -95,11 +98,10 @@ def read_ids(node: Node) -> pl.Series:
 def _grouped(group: Group, findings: Findings) -> tuple[pl.Series, dict[str, pl.Series]]:
     members = keys(group)
     index, ids = _group_index(group, members, findings)
-    order = attribute(group, "column-order")
-    if order is None:
+    names = _ordered(group)
+    if names is None:
         names = [name for name in members if name not in (index, "__categories")]
     else:
-        names = [order] if isinstance(order, str) else [plain_text(n) for n in list(order)]
         listed = {name.partition("/")[0] for name in [*names, index, "__categories"]}
         findings.not_loaded += [
             f"{group.name[1:]}/{plain_text(name)}" for name in members if name not in listed
@@ -114,6 +116,23 @@ def _grouped(group: Group, findings: Findings) -> tuple[pl.Series, dict[str, pl.
         else:
             columns[plain_text(name)] = column
     return ids, columns
+
+
+def _ordered(group: Group) -> list[str] | None:
+    """The columns as the file orders them; None where it does not say."""
+    order = attribute(group, "column-order")
+    if isinstance(order, str):
+        return [order]
+    if order is None or isinstance(order, list):
+        return order
+    if isinstance(order, h5py.Empty) or np.size(order) == 0:
+        return []
+    raise BadInput(
+        "bad_frame",
+        f"found {str(order)[:60]}, expected the names of columns",
+        place=f"{group.name}@column-order",
+        hint="write the file anew with AnnData",
+    )
 
 
 def _group_index(group: Group, members: Sequence[str], findings: Findings) -> tuple[str, pl.Series]:
@@ -182,26 +201,33 @@ def read_column(node: Node, findings: Findings, legacy: Group | None = None) -> 
 
 def _group(group: Group, findings: Findings) -> pl.Series | None:
     codes, categories = child(group, "codes"), child(group, "categories")
-    if isinstance(codes, Dataset) and categories is not None:
-        names = read_column(categories, findings)
-        if names is None or codes.dtype.kind not in "iu":
-            return None
-        return categorical(read_array(codes), names, group.name)
     if isinstance(codes, Dataset):
+        names = None if categories is None else read_column(categories, findings)
+        if names is None:
+            raise _bad_categories("codes and no list of categories", "both", group.name)
+        if codes.shape is None or codes.dtype.kind not in "iu":
+            found = f"codes of {codes.dtype} and shape {codes.shape}"
+            raise _bad_categories(found, "whole numbers", group.name)
+        return categorical(read_array(codes), names, group.name)
+    values, mask = child(group, "values"), child(group, "mask")
+    if not isinstance(values, Dataset) or not isinstance(mask, Dataset):
+        return None
+    column = read_column(values, findings)
+    return None if column is None else _masked(column, mask)
+
+
+def _masked(column: pl.Series, mask: Dataset) -> pl.Series:
+    """The column, null where the mask is true."""
+    if mask.dtype.kind not in "biu" or mask.shape != (len(column),):
         raise BadInput(
-            "bad_categories",
-            "found codes of categories and no categories",
-            place=group.name,
+            "bad_mask",
+            f"found {mask.dtype} of shape {mask.shape}, expected true or false for each of "
+            f"{len(column)} values",
+            place=mask.name,
             hint="write the file anew with AnnData",
         )
-    values, mask = child(group, "values"), child(group, "mask")
-    if isinstance(values, Dataset) and isinstance(mask, Dataset):
-        column = read_column(values, findings)
-        missing = read_array(mask).astype(bool)
-        if column is None or missing.shape != (len(column),):
-            return None
-        return column.zip_with(pl.Series(~missing), pl.Series([None], dtype=column.dtype))
-    return None
+    present = pl.Series(read_array(mask) == 0)
+    return column.zip_with(present, pl.Series([None], dtype=column.dtype))
 
 
 def _legacy_categories(
@@ -225,7 +251,7 @@ def _legacy_categories(
 def plain_series(
     values: npt.NDArray[Any], kind: np.dtype[Any], place: str, findings: Findings
 ) -> pl.Series | None:
-    """An array as a column of its own type: NaN is null, enums are their names.
+    """An array as a column of its own type: NaN is null, enums are their names, those of R truth.
 
     None for what is no single value per row: further axes, references, complex numbers.
     """
@@ -236,7 +262,10 @@ def plain_series(
     names = h5py.check_enum_dtype(kind)
     if names is not None and values.dtype.kind in "iu":
         words = {int(code): plain_text(word) for word, code in names.items()}
-        return pl.Series([words.get(code) for code in values.tolist()], dtype=pl.String)
+        cells = [words.get(code, str(code)) for code in values.tolist()]
+        if _TRUTH.keys() >= {*words.values(), *cells}:
+            return pl.Series([_TRUTH[cell] for cell in cells], dtype=pl.Boolean)
+        return pl.Series(cells, dtype=pl.String)
     if values.dtype.kind == "S" or h5py.check_string_dtype(kind) is not None:
         return text_series(values, place, findings)
     if values.dtype.kind == "f" and values.dtype.itemsize <= 8:
@@ -249,17 +278,22 @@ def categorical(codes: npt.NDArray[Any], categories: pl.Series, place: str) -> p
     """Codes and categories as text; code -1 is null."""
     if codes.ndim != 1 or not _within(codes, len(categories)):
         found = f"{codes.min()} to {codes.max()}" if codes.ndim == 1 else f"of shape {codes.shape}"
-        raise BadInput(
-            "bad_categories",
-            f"found codes {found}, expected -1 to {len(categories) - 1}, one for each row",
-            place=place,
-            hint="write the file anew with AnnData",
-        )
+        expected = f"-1 to {len(categories) - 1}, one for each row"
+        raise _bad_categories(f"codes {found}", expected, place)
     words = as_text(categories)
     if codes.size and codes.min() < 0:
         words = pl.concat([words, pl.Series([None], dtype=pl.String)])
         codes = np.where(codes < 0, len(categories), codes)
     return words[pl.Series(codes.astype(np.uint32))]
+
+
+def _bad_categories(found: str, expected: str, place: str) -> BadInput:
+    return BadInput(
+        "bad_categories",
+        f"found {found}, expected {expected}",
+        place=place,
+        hint="write the file anew with AnnData",
+    )
 
 
 def _within(codes: npt.NDArray[Any], categories: int) -> bool:

@@ -299,7 +299,9 @@ def read_array(dataset: Dataset) -> npt.NDArray[Any]:
     with guarded(dataset):
         plan = _trusted(dataset)
         values = None if plan is None else unpacked(dataset.id, plan)
-        if values is None:
+        if dataset.dtype.subdtype is not None:  # whose axes follow those of the dataset
+            values = dataset.part(())
+        elif values is None:
             values = np.empty(dataset.shape, dataset.dtype)
             dataset.id.read(h5py.h5s.ALL, h5py.h5s.ALL, values, _in_memory(dataset.dtype))
     return values if values.dtype.isnative else values.astype(values.dtype.newbyteorder("="))

@@ -110,6 +110,19 @@ def categorical(codes: object, words: object = ("a", "b")) -> Change:
     return column(fill)
 
 
+def masked(mask: object) -> Change:
+    def fill(obs: h5py.Group) -> None:
+        group = obs.create_group("z")
+        group["values"], group["mask"] = np.arange(N), mask
+        group.attrs.update({"encoding-type": "nullable-integer", "encoding-version": "0.1.0"})
+
+    return column(fill)
+
+
+def order(names: object) -> Change:
+    return lambda file: file["obs"].attrs.__setitem__("column-order", names)
+
+
 def sparse(**parts: object) -> Change:
     def change(file: h5py.File) -> None:
         given = {
@@ -275,6 +288,16 @@ NOTED: dict[str, tuple[Change, str, str]] = {
         "not_loaded",
         "obs/p",
     ),
+    "array in each row": (
+        column(lambda obs: obs.create_dataset("z", (N,), dtype=np.dtype(("f4", (3,))))),
+        "not_loaded",
+        "obs/z",
+    ),
+    "entries behind the last offset": (
+        sparse(indptr=np.array([0, 1, 2, 3, 3, 3])),
+        "unused_entries",
+        "1 stored",
+    ),
     "layer of nothing": (lambda f: f.create_group("layers/a/b"), "not_loaded", "layers/a"),
     "layers that are none": (put("layers", [1]), "not_loaded", "layers"),
     "uns that is none": (put("uns", [1]), "not_loaded", "uns"),
@@ -397,6 +420,20 @@ REFUSED: dict[str, tuple[Change, str, str]] = {
         lambda f: (f.__delitem__("X"), f.create_group("mod/rna"), f.create_group("mod/prot")),
         "unsupported_format", "/mod"
     ),
+    "codes of floats": (categorical(np.zeros(N)), "bad_categories", "/obs/z"),
+    "no codes": (categorical(h5py.Empty("i1")), "bad_categories", "/obs/z"),
+    "categories in a matrix": (
+        lambda f: (
+            categorical(np.zeros(N, "i1"))(f),
+            put("obs/z/categories", np.zeros((2, 2)))(f),
+        ),
+        "bad_categories", "/obs/z"
+    ),
+    "mask of words": (masked(np.array([b"no"] * N)), "bad_mask", "/obs/z/mask"),
+    "mask short": (masked([True]), "bad_mask", "/obs/z/mask"),
+    "no mask": (masked(h5py.Empty("?")), "bad_mask", "/obs/z/mask"),
+    "order in numbers": (order(1.5), "bad_frame", "/obs@column-order"),
+    "column without a name": (order([""]), "missing_element", "/obs/"),
     "codes short": (categorical(np.array([0, 1])), "column_length", "/obs/z"),
     "obs gone": (lambda f: f.__delitem__("obs"), "missing_element", "/obs"),
     "var gone": (lambda f: f.__delitem__("var"), "missing_element", "/var"),
@@ -419,6 +456,9 @@ REFUSED: dict[str, tuple[Change, str, str]] = {
     "index negative": (sparse(indices=np.array([0, 1, -1, 3])), "bad_sparse", "/X/indices"),
     "offsets descend": (sparse(indptr=np.array([0, 2, 1, 3, 4, 4])), "bad_sparse", "/X/indptr"),
     "offsets short": (sparse(indptr=np.array([0, 1, 2, 3, 4])), "bad_sparse", "/X/indptr"),
+    "offsets beyond int64": (
+        sparse(indptr=np.array([0, 1, 2, 3, 4, 2**63], "u8")), "bad_sparse", "/X/indptr"
+    ),
     "offsets too large": (sparse(indptr=np.array([0, 1, 2, 3, 4, 9])), "bad_sparse", "/X/indptr"),
     "values short": (sparse(data=np.array([1.0, 2])), "bad_sparse", "/X/data"),
     "sparse text": (sparse(data=np.array([b"a", b"b", b"c", b"d"])), "bad_values", "/X/data"),
@@ -510,3 +550,24 @@ class TestWholeFiles:
         with pytest.raises(BadInput) as caught:
             list(reader.read(Source(path, path.name)))
         assert caught.value.code == "corrupt_hdf5"
+
+
+@pytest.mark.parametrize("none", [h5py.Empty("S1"), np.empty(0)])
+def test_an_order_of_no_columns(tmp_path, none):
+    data = base()
+    data.obs["z"] = range(N)
+    samples = read(made(tmp_path, order(none), data)).samples
+    assert samples.columns == ["sample_id"]
+
+
+@pytest.mark.parametrize(
+    ("names", "cells", "expected"),
+    [
+        ({"FALSE": 0, "TRUE": 1, "NA": 2}, [0, 1, 2, 1, 0], [False, True, None, True, False]),
+        ({"low": 0, "high": 1}, [0, 1, 7, 1, 0], ["low", "high", "7", "high", "low"]),
+    ],
+)
+def test_enumerations(tmp_path, names, cells, expected):
+    kind = h5py.enum_dtype(names, basetype="i1")
+    path = made(tmp_path, z(np.array(cells, "i1"), dtype=kind))
+    assert read(path).samples["z"].to_list() == expected
