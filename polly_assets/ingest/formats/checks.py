@@ -22,11 +22,12 @@ _DATE = rf"(?i)^(?:\d{{1,2}}[- ]{_MONTH}|{_MONTH}[- ]\d{{1,2}}|\d{{4}}-\d\d-\d\d
 def check_features(features: pl.DataFrame) -> tuple[pl.DataFrame, tuple[Notice, ...]]:
     """Features with `feature_id` never null, and Notices on empty, repeated and mangled ids."""
     notices = []
-    if empty := features["feature_id"].null_count():
-        message = f"{empty} features have no id; theirs is the empty text"
-        notices.append(Notice("empty_feature_ids", message))
+    if features["feature_id"].null_count():
         features = features.with_columns(pl.col("feature_id").fill_null(""))
     ids = features["feature_id"]
+    if empty := int((ids == "").sum()):
+        message = f"{empty} features have no id; theirs is the empty text"
+        notices.append(Notice("empty_feature_ids", message))
     if repeated := len(ids) - ids.n_unique():
         some = ids.filter(ids.is_duplicated()).unique(maintain_order=True).head(_LISTED)
         message = f"{repeated} features repeat an earlier id, such as {', '.join(some.to_list())}"

@@ -12,6 +12,7 @@ Format: Enache et al. 2019, doi:10.1093/bioinformatics/bty784.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -25,7 +26,7 @@ from polly_assets.ingest.formats.base import (
     Source,
 )
 from polly_assets.ingest.formats.beside.sidecars import describe, read_sidecars
-from polly_assets.ingest.formats.checks import check_features, check_samples
+from polly_assets.ingest.formats.checks import check_features, check_many_samples
 from polly_assets.ingest.formats.h5ad.elements import conversion
 from polly_assets.ingest.formats.h5ad.frames import as_text, plain_series
 from polly_assets.ingest.formats.hdf5.access import (
@@ -45,6 +46,7 @@ from polly_assets.ingest.formats.streams.table import unique_names
 from polly_resources.errors import BadInput
 
 _MATRIX = "0/DATA/0/matrix"
+_VERSION = re.compile(r"GCTX1(\.\d+)?", re.IGNORECASE)
 _DEEPEST = 8
 """Levels of groups below ROW and COL: a column named `a/b` is the dataset `b` of group `a`."""
 
@@ -78,14 +80,13 @@ def _read(file: Group, source: Source) -> ParsedDataset:
     stored = _matrix_dataset(file)
     samples = _table(file, "COL", "sample_id", findings)
     features = _table(file, "ROW", "feature_id", findings)
-    ids = samples["sample_id"].to_list()
-    check_samples(ids, [f"/0/META/COL/id[{i}]" for i in range(len(ids))], source.name)
+    check_many_samples(samples["sample_id"], lambda i: f"/0/META/COL/id[{i}]", source.name)
     features, repeated = check_features(features)
-    if not ids:
+    if not samples.height:
         raise BadInput(
             "no_samples", "found 0 samples, expected at least 1", place="/0/META/COL/id", hint=_HINT
         )
-    matrix = _matrix(stored, len(ids), features.height, source.name, findings)
+    matrix = _matrix(stored, samples.height, features.height, source.name, findings)
     if not features.height:
         findings.note("no_matrix", f"{source.name} has samples and no features")
     _list_left_out(file, findings)
@@ -107,7 +108,7 @@ def _attributes(file: Group, findings: Findings) -> dict[str, Any]:
     version = _plain(attribute(file, "version"))
     if version is None:
         findings.note("no_version", "the file does not name its version; read as GCTX1.0", "/")
-    elif not str(version).upper().startswith("GCTX1"):
+    elif not _VERSION.fullmatch(str(version)):
         raise BadInput(
             "unsupported_version",
             f"found {str(version)[:60]!r}, expected GCTX1.0",
@@ -115,6 +116,7 @@ def _attributes(file: Group, findings: Findings) -> dict[str, Any]:
             hint=_HINT,
         )
     found = {plain_text(name): _plain(attribute(file, name)) for name in attribute_names(file)}
+    findings.not_loaded += [f"@{name}" for name, value in found.items() if value is None]
     return {name: value for name, value in found.items() if value is not None}
 
 

@@ -175,6 +175,7 @@ def _matrices(file: Group, stored: Dataset, name: str, findings: Findings) -> It
     convert = conversion(stored.dtype, stored.name, findings)
     yield read_dense(stored, convert, True, name)
     layers = child(file, "layers")
+    findings.not_loaded += ["layers"] if isinstance(layers, Dataset) else []
     for key in keys(layers) if isinstance(layers, Group) else []:
         layer = child(file, f"layers/{key}")
         if not isinstance(layer, Dataset):
@@ -195,11 +196,11 @@ def _metadata(file: Group, findings: Findings) -> dict[str, Any]:
     """What the file says of itself: attributes of the root, and scalars of `attrs` since 3.0."""
     found = {plain_text(name): _plain(attribute(file, name)) for name in attribute_names(file)}
     group = child(file, "attrs")
+    findings.not_loaded += ["attrs"] if isinstance(group, Dataset) else []
     for name in keys(group) if isinstance(group, Group) else []:
         node = child(file, f"attrs/{name}")
-        if isinstance(node, Dataset) and node.shape in ((), (1,)):
-            value = read_array(node)
-            found[plain_text(name)] = _plain(value.item())
+        single = isinstance(node, Dataset) and node.shape in ((), (1,))
+        found[plain_text(name)] = _plain(read_array(node).item()) if single else None
     left = [name for name, value in found.items() if value is None]
     findings.not_loaded += [f"attrs/{name}" for name in left]
     return {name: value for name, value in found.items() if value is not None}

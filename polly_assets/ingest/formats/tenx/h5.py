@@ -49,6 +49,7 @@ _KNOWN = {
     "0": "a GCTX file: name it .gctx",
     "row_attrs": "a loom file: name it .loom",
     "barcode_info": "molecule information: give the filtered_feature_bc_matrix.h5 of the run",
+    "mod": "MuData: write each modality by itself, as AnnData",
     "assays": "a Seurat file: convert it to .h5ad",
 }
 """What a root that is none of ours says the file is."""
@@ -100,6 +101,8 @@ def _groups(file: Group) -> list[Group]:
     if found:
         return found
     known = next((what for name, what in _KNOWN.items() if name in names), "")
+    if not known and any("axis0" in keys(node) for node in groups.values()):
+        known = "tables of pandas: write each with to_csv or to_parquet"
     raise BadInput(
         "not_tenx",
         f"found {', '.join(map(plain_text, names[:10])) or 'nothing'}; expected the group "
@@ -124,12 +127,13 @@ def _dataset(
     samples = pl.DataFrame({"sample_id": barcodes})
     features, more = check_features(features)
     matrix = _matrix(group, features.height, samples.height, findings)
+    metadata = _metadata(group, findings)
     described = describe(source, samples, features, sidecars)
     findings.note_not_loaded()
     return ParsedDataset(
         dataset_id=_named(described.dataset_id, genome),
         format=TenxH5Reader.name,
-        metadata=_metadata(group) | dict(described.metadata),
+        metadata=metadata | dict(described.metadata),
         samples=described.samples,
         features=described.features,
         matrices=(matrix,),
@@ -147,7 +151,7 @@ def _id(source: Source, sidecars: Sequence[Sidecar]) -> str:
     return given or dataset_id_from_name(source.name)
 
 
-def _metadata(group: Group) -> dict[str, Any]:
+def _metadata(group: Group, findings: Findings) -> dict[str, Any]:
     """The attributes of the file by name (chemistry, library ids, ...), and a lone genome."""
     found = {}
     file = group.root
@@ -157,6 +161,8 @@ def _metadata(group: Group) -> dict[str, Any]:
             value = value.tolist()
         if isinstance(value, bool | int | float | str | list):
             found[plain_text(name)] = value
+        else:
+            findings.not_loaded.append(f"@{plain_text(name)}")
     old = group.name != f"/{_VERSION_3}"
     return found | ({"genome": plain_text(group.name)[1:]} if old else {})
 
@@ -169,19 +175,37 @@ def _texts(group: Group, findings: Findings) -> tuple[pl.Series, pl.DataFrame]:
         key, others = "id", [name for name in keys(inner) if name not in ("id", _TAGS)]
         more = [plain_text(name) for name in keys(group) if name not in _PARTS]
         findings.not_loaded += [f"{group.name[1:]}/{name}" for name in more]
+    elif group.name == f"/{_VERSION_3}" and "genes" not in keys(group):
+        if inner is None:
+            raise _lacks(group, "features")
+        raise _bad_part("found an array", "the group of the features' columns", inner.name)
     else:
         inner, key, others = group, "genes", [n for n in keys(group) if n not in _PARTS]
     ids = _column(inner, key, findings)
     columns = []
     for name in others:
         node = child(inner, name)
-        if isinstance(node, Dataset) and node.shape == (len(ids),):
+        if isinstance(node, Dataset) and _describes(node, len(ids), alone=inner is not group):
             columns.append((plain_text(name), _column(inner, name, findings)))
         else:
             findings.not_loaded.append(f"{inner.name[1:]}/{plain_text(name)}")
     labels = unique_names([name for name, _ in columns], "feature_id")
     table = dict(zip(labels, (column for _, column in columns), strict=True))
     return barcodes, pl.DataFrame({"feature_id": as_text(ids)} | table)
+
+
+def _describes(node: Dataset, features: int, *, alone: bool) -> bool:
+    """Whether a list has a value for each feature.
+
+    Other tools put lists of other lengths beside `genes`, but not into the group of the features
+    `alone`.
+    """
+    if node.shape is None or len(node.shape) != 1:
+        return False
+    length = node.shape[0]
+    if length != features and (alone or node.name.endswith("/gene_names")):
+        raise _mismatch(f"{length} values", f"{features}, one for each feature", node.name)
+    return bool(length == features)
 
 
 def _column(group: Group, name: str, findings: Findings) -> pl.Series:
@@ -196,18 +220,21 @@ def _column(group: Group, name: str, findings: Findings) -> pl.Series:
 
 def _part(group: Group, name: str) -> Dataset:
     node = child(group, name)
-    where = f"{group.name}/{name}"
     if node is None:
-        found = f"found {', '.join(map(plain_text, keys(group))) or 'nothing'}"
-        raise BadInput(
-            "missing_element",
-            f"{found}; expected {name!r}",
-            place=where,
-            hint="the file is incomplete: write it anew, or give Cell Ranger's own output",
-        )
-    if not isinstance(node, Dataset) or node.shape is None or len(node.shape) != 1:
-        raise _bad_part("found no list of values", "a list of values", where)
-    return node
+        raise _lacks(group, name)
+    if isinstance(node, Dataset) and node.shape is not None and len(node.shape) == 1:
+        return node
+    found = f"an array of shape {node.shape}" if isinstance(node, Dataset) else "a group"
+    raise _bad_part(f"found {found}", "a list of values", node.name)
+
+
+def _lacks(group: Group, name: str) -> BadInput:
+    return BadInput(
+        "missing_element",
+        f"found {', '.join(map(plain_text, keys(group))) or 'nothing'}; expected {name!r}",
+        place=f"{group.name}/{name}",
+        hint="the file is incomplete: write it anew, or give Cell Ranger's own output",
+    )
 
 
 def _bad_part(found: str, expected: str, place: str) -> BadInput:

@@ -234,7 +234,9 @@ def test_attributes_of_any_name_and_kind(path):
         file.attrs[b"v\x80"] = "x"
         file.attrs["n"] = np.array([7])
         file.attrs["many"] = np.arange(3)
-    assert read(path).metadata == {"version": "GCTX1.0", "v\ufffd": "x", "n": 7}
+    dataset = read(path)
+    assert dataset.metadata == {"version": "GCTX1.0", "v\ufffd": "x", "n": 7}
+    assert dataset.notices[0].message.endswith(": @many")
 
 
 def test_repeated_features_are_kept_and_none_are_no_matrix(path, tmp_path):
@@ -245,6 +247,13 @@ def test_repeated_features_are_kept_and_none_are_no_matrix(path, tmp_path):
     assert dataset.matrices[0].shape == (5, 3)
     dataset = read(build(tmp_path / "empty.gctx", np.zeros((0, 3), "float32"), chunks=None))
     assert (dataset.matrices, codes(dataset)) == ((), ["no_matrix"])
+
+
+def test_features_without_id_are_told(path):
+    with h5py.File(path, "r+") as file:
+        file["0/META/ROW/id"][0] = b""
+    dataset = read(path)
+    assert (dataset.features["feature_id"][0], codes(dataset)) == ("", ["empty_feature_ids"])
 
 
 def _replace(place: str, new: object):
@@ -285,6 +294,8 @@ def _replace(place: str, new: object):
             "/0/META/COL/id[2]",
         ),
         (_replace("0/META/COL/id", [b"a", b"", b"c"]), "missing_sample_id", "/0/META/COL/id[1]"),
+        (_replace("0/META/COL/id", [1, np.nan, 3]), "missing_sample_id", "/0/META/COL/id[1]"),
+        (lambda f: f.attrs.__setitem__("version", "GCTX10"), "unsupported_version", "/@version"),
         (_replace("0/META/COL/id", np.zeros((3, 2))), "bad_index", "/0/META/COL/id"),
         (_replace("0/META/COL/id", np.zeros(0, "S3")), "no_samples", "/0/META/COL/id"),
         (lambda f: f.attrs.__setitem__("version", "GCTX2.0"), "unsupported_version", "/@version"),

@@ -96,6 +96,13 @@ def test_what_is_left_in_the_file(tmp_path: Path) -> None:
     assert parse(path).notices[0].message.endswith(": col_attrs/tsne, col_graphs")
 
 
+@pytest.mark.parametrize("part", ["attrs__tags", "attrs", "layers"])
+def test_parts_of_other_kinds_are_told(tmp_path: Path, part: str) -> None:
+    none = {"attrs__LOOM_SPEC_VERSION": None, "attrs__title": None}
+    found = parse(loom(tmp_path, **none, **{part: [b"a", b"b"]}))
+    assert found.notices[-1].message.endswith(f": {part.replace('__', '/')}")
+
+
 def test_large_ones_stay_in_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(h5_dense, "WHOLE_BYTES", 64)
     path = loom(tmp_path)

@@ -247,7 +247,7 @@ class TestFaults:
                 (replaced(f"matrix/{part}", None), "missing_element", f"/matrix/{part}")
                 for part in ("barcodes", "data", "indices", "indptr", "shape", "features/id")
             ),
-            (replaced("matrix/features", None), "missing_element", "/matrix/genes"),
+            (replaced("matrix/features", None), "missing_element", "/matrix/features"),
             (element("matrix/shape", 0, 9), "shape_mismatch", "/matrix/shape"),
             (replaced("matrix/shape", [4, 6, 1]), "shape_mismatch", "/matrix/shape"),
             (replaced("matrix/shape", 4), "bad_sparse", "/matrix/shape"),

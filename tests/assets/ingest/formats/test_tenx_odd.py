@@ -316,6 +316,10 @@ H5_GOOD: dict[str, tuple[Callable[[h5py.File], object], list[str]]] = {
         lambda file: file.create_dataset("matrix/features/target_sets/panel", data=[0, 1]),
         ["not_loaded"],
     ),
+    "attributes that are no metadata": (
+        lambda file: file.attrs.update({"version": 2, "phase": 1j, "none": h5py.Empty("f")}),
+        ["not_loaded"],
+    ),
     "no tags": (lambda file: file.__delitem__("matrix/features/_all_tag_keys"), []),
     "no genome": (lambda file: file.__delitem__("matrix/features/genome"), []),
     "ids only": (
@@ -365,6 +369,21 @@ H5_BROKEN: dict[str, tuple[Callable[[h5py.File], object], str, str]] = {
         lambda file: file["matrix/indptr"].__setitem__(1, 99),
         "bad_sparse",
         "/matrix/indptr",
+    ),
+    "names of other features": (
+        _replace("matrix/features/name", [b"A"]),
+        "shape_mismatch",
+        "/matrix/features/name",
+    ),
+    "features in an array": (
+        _replace("matrix/features", [b"A"] * 5),
+        "bad_sparse",
+        "/matrix/features",
+    ),
+    "no features": (
+        lambda file: file.__delitem__("matrix/features"),
+        "missing_element",
+        "/matrix/features",
     ),
     "turned shape": (_replace("matrix/shape", [3, 5]), "shape_mismatch", "/matrix/shape"),
     "a cell twice": (
