@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Reader, Source
+from polly_assets.ingest.formats.geo.files import parts
 from polly_assets.ingest.formats.registry import reader_for
 from polly_assets.ingest.formats.streams import text
 from polly_resources.errors import BadInput, PollyError
@@ -40,7 +41,17 @@ def datasets(source: Source) -> Iterator[ParsedDataset | FailedDataset]:
 def _reader(source: Source) -> Reader:
     start = text.head(source.path)
     try:
-        return reader_for(source.name, start)
+        reader = reader_for(source.name, start)
+        if not reader.name.startswith("geo_") and (lost := parts(source.name, source.sidecars)):
+            names = ", ".join(source.sidecars[key].name for key in lost[:3])
+            raise BadInput(
+                "not_geo",
+                f"by its name the file describes a series of GEO, with {len(lost)} files beside it "
+                f"({names}), and it is of the format {reader.name}",
+                file=source.name,
+                hint="download it again, or give it another name",
+            )
+        return reader
     except BadInput as error:
         if error.code == "unknown_format" and not start:
             text.read_bytes(source.path, source.name)  # says that it is empty, or a damaged gzip

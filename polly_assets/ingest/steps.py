@@ -124,9 +124,9 @@ def normalized(
     ingests = [job for job in jobs if job.action == JobAction.INGEST]
     report = Report(jobs=len(ingests))
     sink = Sink(work, genes)
-    owned = _Ownership(work)
     outcomes: list[JobOutcome] = []
     at = landing.landed(work.objects, [job.source for job in ingests])
+    owned = _Ownership(work, at)
 
     def found_in(job: Job) -> Found:
         return read(job, work.objects, at[job.source].sidecars if job.source in at else {})
@@ -202,8 +202,9 @@ def read(job: Job, objects: ObjectStore, sidecars: Mapping[str, str]) -> Found:
 class _Ownership:
     """Which source owns which dataset id, before and within the batch."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, at: Mapping[str, landing.Landed]) -> None:
         self._atlas, self._objects = work.atlas, work.objects
+        self._beside = {source: {*one.sidecars.values()} for source, one in at.items()}
         self._now = datetime.now(UTC)
         self._seen: dict[str, str] = {}
         self._whole: set[str] = set()
@@ -228,11 +229,15 @@ class _Ownership:
             self._whole.add(job.source)
 
     def _other_owner(self, job: Job, dataset_id: str) -> str | None:
-        """Whose the dataset is, if not this job's; a file that is gone owns nothing."""
+        """Whose the dataset is, if not this job's.
+
+        A file that is gone owns nothing, and neither does one that is now part of this source.
+        """
         if dataset_id in self._seen:
             return self._seen[dataset_id]
         before = self._before.get(dataset_id)
-        if before is None or before["source"] == job.source:
+        own = {job.source, *self._beside.get(job.source, ())}
+        if before is None or before["source"] in own:
             return None
         return before["source"] if self._objects.head(before["source"]) else None
 

@@ -104,11 +104,11 @@ def group_sources(names: Sequence[str]) -> list[SourceGroup]:
 
 def _with_geo(groups: Sequence[SourceGroup]) -> list[SourceGroup]:
     """The groups, with those that are one file of a GEO series put to it."""
-    bare = [group.main for group in groups if not group.sidecars]
-    members = geo_members([group.main for group in groups], bare)
-    used = {name for beside in members.values() for name in beside.values()}
+    members = geo_members({group.main: group.sidecars for group in groups})
+    own = {name for group in groups for name in group.sidecars.values()}
+    used = {name for beside in members.values() for name in beside.values()} - own
     return [
-        SourceGroup(group.main, {**group.sidecars, **members.get(group.main, {})})
+        SourceGroup(group.main, members.get(group.main, group.sidecars))
         for group in groups
         if group.main not in used
     ]

@@ -192,6 +192,24 @@ class TestOwnership:
         assert job.status == S and x(instance, "a").tolist() == [[1.0]]
         assert instance.ids("datasets") == ["a"]
 
+    @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+    def test_a_file_that_is_part_of_another_source_owns_nothing(self, instance, write, order):
+        texts = {
+            "GSE1_family.soft": "^SERIES = GSE1\n^SAMPLE = GSM1\n!Sample_platform_id = GPL1\n"
+            "!Sample_title = one\n",
+            "GSE1_series_matrix.txt": "!Series_geo_accession\tGSE1\n!Sample_geo_accession\tGSM1\n"
+            "!Sample_platform_id\tGPL1\n!series_matrix_table_begin\nID_REF\tGSM1\na\t7\n"
+            "!series_matrix_table_end\n",
+        }
+        names = [[*texts][i] for i in order]
+        (first,) = instance.ingest(write(names[0], texts[names[0]]))
+        (second,) = instance.ingest(write(names[1], texts[names[1]]))
+        assert (first.status, second.status) == (S, S)
+        assert x(instance, "GSE1_GPL1").tolist() == [[7.0]]
+        assert titles(instance) == {"GSE1_GPL1": 2}
+        (sample,) = instance.rows("samples")
+        assert sample["title"] == "one"
+
     def test_twice_in_one_file(self, instance, write):
         jobs = instance.ingest(write("f.lines", "a 1x1 1\na 1x1 2"))
         assert instance.ids("datasets") == ["a"] and x(instance, "a").tolist() == [[1.0]]

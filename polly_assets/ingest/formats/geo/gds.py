@@ -21,8 +21,8 @@ import polars as pl
 
 from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset
 from polly_assets.ingest.formats.geo import common
-from polly_assets.ingest.formats.geo.described import Descriptions
 from polly_assets.ingest.formats.geo.entities import Entity
+from polly_assets.ingest.formats.geo.reader import Found, Item
 from polly_assets.ingest.formats.geo.stream import PIECE_BYTES, fault
 from polly_assets.ingest.formats.geo.table import Table
 from polly_assets.ingest.formats.geo.values import RowMatrix, Rows
@@ -33,9 +33,7 @@ from polly_resources.records import Notice
 _SAMPLE = re.compile(r"GSM\d+")
 
 
-def gds_datasets(
-    found: Sequence[Entity], file: str, notices: Sequence[Notice], beside: Descriptions
-) -> Iterator[ParsedDataset | FailedDataset]:
+def gds_datasets(found: Sequence[Entity], file: str, notices: Sequence[Notice]) -> Found:
     """The dataset of each `^DATASET` of a file; nearly always there is one.
 
     Raises BadInput `no_table`, `no_id_column`, `no_samples`, `duplicate_sample` or a fault of
@@ -43,17 +41,21 @@ def gds_datasets(
     """
     names = list(dict.fromkeys(e.name for e in found if e.kind == "DATASET"))
     database = next((e for e in found if e.kind == "DATABASE"), Entity("DATABASE", ""))
+    datasets: list[Item] = []
+    samples: list[str] = []
     for name in names:
         parts = [e for e in found if e.kind == "DATASET" and e.name == name]
         subsets = [e for e in found if e.kind == "SUBSET" and _belongs(e, name, names)]
         try:
-            dataset = _dataset(parts, subsets, database, file, notices)
+            dataset = _dataset(parts, subsets, database, file, () if samples else notices)
         except BadInput as error:
             if len(names) == 1:
                 raise
-            yield FailedDataset(common.dataset_id(name, "", file), error)
+            datasets.append(FailedDataset(common.dataset_id(name, "", file), error))
         else:
-            yield beside.told(dataset, dataset.samples["sample_id"], len(names) > 1)
+            datasets.append(dataset)
+            samples += dataset.samples["sample_id"].to_list()
+    return Found(samples, len(names) > 1, datasets)
 
 
 def _belongs(subset: Entity, name: str, names: Sequence[str]) -> bool:

@@ -16,18 +16,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Reader, Source
-from polly_assets.ingest.formats.counts.geo import with_count_files
-from polly_assets.ingest.formats.counts.names import count_members
+from polly_assets.ingest.formats.base import Source
 from polly_assets.ingest.formats.geo import common
 from polly_assets.ingest.formats.geo.align import Alignment
-from polly_assets.ingest.formats.geo.described import Descriptions
 from polly_assets.ingest.formats.geo.entities import Entity
-from polly_assets.ingest.formats.geo.files import SIDECARS
+from polly_assets.ingest.formats.geo.files import is_table
 from polly_assets.ingest.formats.geo.miniml_entities import Converted, DataTable
 from polly_assets.ingest.formats.geo.miniml_xml import children
+from polly_assets.ingest.formats.geo.reader import Found, GeoReader
 from polly_assets.ingest.formats.geo.samples import put_away
-from polly_assets.ingest.formats.geo.soft import datasets, studies, unused
+from polly_assets.ingest.formats.geo.soft import datasets, idle, studies, unused
 from polly_assets.ingest.formats.geo.stream import GeoStream, GeoText, as_utf8
 from polly_assets.ingest.formats.geo.table import Table
 from polly_assets.ingest.formats.grouping import plain
@@ -38,7 +36,7 @@ from polly_resources.records import Notice
 _ROOT = re.compile(rb"<(?:\w+:)?MINiML[\s>/]")
 
 
-class MinimlReader(Reader):
+class MinimlReader(GeoReader):
     """Reads `GSE1_family.xml` and the tables `GSM1-tbl-1.txt` beside it."""
 
     name = "geo_miniml"
@@ -49,14 +47,13 @@ class MinimlReader(Reader):
         named = name.removesuffix(".gz").endswith(("_family.xml", ".miniml.xml"))
         return _ROOT.search(as_utf8(head)) is not None or named
 
-    def read(self, source: Source) -> Iterator[ParsedDataset | FailedDataset]:
+    def read_alone(self, source: Source) -> Found:
         """The datasets of a family, one per series and platform.
 
         Raises BadInput `bad_xml`, `xml_document_type`, `not_miniml`, `missing_table` or
         `no_samples` for the whole file, and whatever a dataset fails for where it is the
         file's only one.
         """
-        beside = Descriptions(source)
         stream, converted = GeoStream(source.path, source.name), Converted()
         tables = _Tables(source)
         for child in children(stream):
@@ -64,12 +61,13 @@ class MinimlReader(Reader):
             while converted.tables:
                 tables.give(*converted.tables.pop())
         converted.resolve()
-        notices = (*stream.notices, *tables.notices(converted), *unused(converted.entities))
-        found = list(studies(converted.entities, source.name, tables.aligned))
+        entities = converted.entities
+        notices = (*stream.notices, *tables.notices(converted), *unused(entities))
+        found = [*studies(entities, stream, tables.aligned)]
         for study in found:
             study.format = self.name
             study.platform_required = _names_platforms(converted)
-        yield from with_count_files(source, datasets(found, notices, beside))
+        return datasets(found, (*notices, *idle(entities, found)))
 
 
 def _names_platforms(converted: Converted) -> bool:
@@ -82,8 +80,7 @@ class _Tables:
     def __init__(self, source: Source) -> None:
         self.aligned = Alignment()
         self._source = source
-        others = {*SIDECARS, *count_members(source.sidecars)}
-        self._beside = {plain(name): name for name in source.sidecars if name not in others}
+        self._beside = {plain(name): name for name in source.sidecars if is_table(plain(name))}
         self._used: set[str] = set()
         self._lacking: list[tuple[Entity, str]] = []
         self._further: list[str] = []

@@ -5,7 +5,7 @@ platform, else it is split by `!Sample_platform_id`. The table's columns belong 
 accession. Names of metadata are those of the SOFT reader (`common`), so both give equal
 sample metadata. The table is read and put away in pieces.
 Keep out: the rows before the table (`series_header`), cells (`table`), and files beside
-it (`supplement`).
+it (`reader`).
 """
 
 from __future__ import annotations
@@ -17,30 +17,20 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import polars as pl
 
-from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Reader, Source
-from polly_assets.ingest.formats.counts.geo import with_count_files
+from polly_assets.ingest.formats.base import ParsedDataset, Source
 from polly_assets.ingest.formats.geo import common
-from polly_assets.ingest.formats.geo.described import Descriptions
 from polly_assets.ingest.formats.geo.entities import MAX_ATTRIBUTE_BYTES
+from polly_assets.ingest.formats.geo.reader import Found, GeoReader
 from polly_assets.ingest.formats.geo.series_header import (
     Header,
     platform_of,
     read_header,
     without_empty_end,
 )
-from polly_assets.ingest.formats.geo.stream import GeoStream, GeoText, as_utf8, at_mark
-from polly_assets.ingest.formats.geo.supplement import (
-    Match,
-    apart,
-    joined,
-    match,
-    part_of,
-    read_supplements,
-)
+from polly_assets.ingest.formats.geo.stream import GeoStream, GeoText, as_utf8, at_mark, fault
 from polly_assets.ingest.formats.geo.table import Table, header_cells
 from polly_assets.ingest.formats.geo.values import Places, RowMatrix, Rows
 from polly_assets.ingest.formats.streams.text import base_name
-from polly_resources.errors import BadInput
 from polly_resources.records import Notice
 
 _ATTRIBUTE = re.compile(rb"^!(?:Series|Sample)_[^\t\n=]*\t", re.M | re.I)
@@ -52,7 +42,7 @@ _NO_MATRIX = (
 )
 
 
-class SeriesMatrixReader(Reader):
+class SeriesMatrixReader(GeoReader):
     """Reads `GSE1_series_matrix.txt` and `GSE1-GPL96_series_matrix.txt`."""
 
     name = "geo_series_matrix"
@@ -64,14 +54,13 @@ class SeriesMatrixReader(Reader):
         named = name.removesuffix(".gz").endswith(self.suffixes) and start[:1] in (b"", b"<")
         return named or bool(_ATTRIBUTE.search(start) or _BEGIN.search(start))
 
-    def read(self, source: Source) -> Iterator[ParsedDataset | FailedDataset]:
-        """The datasets of a series matrix, one per platform, and of the files beside it.
+    def read_alone(self, source: Source) -> Found:
+        """The datasets of a series matrix, one per platform.
 
         Raises BadInput `no_table`, `truncated_table`, `unexpected_line`, `ragged_row`,
         `no_samples`, `duplicate_sample`, `no_platform`, `samples_disagree` or a fault of the
         table.
         """
-        beside = Descriptions(source)
         stream = GeoStream(source.path, source.name)
         header = read_header(stream.section(_at_table, MAX_ATTRIBUTE_BYTES))
         platforms = [platform_of(source.name, header, i) for i in range(len(header.ids))]
@@ -80,13 +69,10 @@ class SeriesMatrixReader(Reader):
             for name in dict.fromkeys(platforms)
         ]
         table = _read_table(stream, header, parts)
-        notices = (*stream.notices, *table.notices)
         split = len(parts) > 1
-        found = [
-            beside.told(replace(d, notices=(*notices, *d.notices)), header.ids, split)
-            for d in (_dataset(header, part, table, split, source.name) for part in parts)
-        ]
-        yield from with_count_files(source, _whole(header, parts, found, source, table))
+        first, *others = (_dataset(header, part, table, split, source.name) for part in parts)
+        first = replace(first, notices=(*stream.notices, *table.notices, *first.notices))
+        return Found(header.ids, split, [first, *others])
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,51 +93,6 @@ class _Table:
     notices: tuple[Notice, ...] = ()
 
 
-def _whole(
-    header: Header,
-    parts: Sequence[_Part],
-    found: Sequence[ParsedDataset],
-    source: Source,
-    table: _Table,
-) -> Iterator[ParsedDataset | FailedDataset]:
-    """The datasets of the series, and those of supplementary files."""
-    if table.features.is_empty():
-        yield from _supplemented(header, list(zip(parts, found, strict=True)), source)
-    else:
-        yield from found
-        yield from (extra for _, extra in read_supplements(source))
-
-
-def _supplemented(
-    header: Header, parts: Sequence[tuple[_Part, ParsedDataset]], source: Source
-) -> Iterator[ParsedDataset | FailedDataset]:
-    """The datasets of a series without values of its own, with those of files beside it.
-
-    One file that fits is the matrix of `GSE_GPL`; several are datasets of their own, named
-    after their files. What does not fit stands apart, and the series keeps its metadata.
-    """
-    series = header.series.get("geo_accession", [""])[0]
-    fitting: list[tuple[ParsedDataset, Match, str]] = []
-    for file, found in read_supplements(source):
-        if isinstance(found, FailedDataset) or not found.matrices:  # a table of samples
-            yield found
-            continue
-        columns = found.samples["sample_id"].to_list()
-        matched = match(columns, header.ids, header.samples)
-        if matched is None:
-            yield apart(found, series or source.name)
-        else:
-            fitting.append((found, matched, file))
-    for part, dataset in parts:
-        held = [f for f in fitting if set(f[1].samples.values()) & set(part.samples)]
-        for counts, matched, file in held:
-            whole = joined(dataset, counts, matched, part.samples, file)
-            own = part_of(dataset.dataset_id, series, file) if len(held) > 1 else whole.dataset_id
-            yield replace(whole, dataset_id=own)
-        if not held:
-            yield dataset
-
-
 def _at_table(data: bytes, start: int) -> int:
     found = _BEGIN.search(data, start)
     return found.start() if found else -1
@@ -168,9 +109,10 @@ def _read_table(stream: GeoStream, header: Header, parts: Sequence[_Part]) -> _T
     fault of the table.
     """
     if stream.ended():
-        raise BadInput(
+        raise fault(
             "no_table",
-            "found no line `!series_matrix_table_begin`",
+            "found no line `!series_matrix_table_begin`, expected it behind the last row",
+            stream.line - 1,
             file=stream.name,
             hint="the file was cut short: download it again",
         )

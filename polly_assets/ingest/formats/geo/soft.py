@@ -19,15 +19,14 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Reader, Source
-from polly_assets.ingest.formats.counts.geo import with_count_files
+from polly_assets.ingest.formats.base import FailedDataset, Source
 from polly_assets.ingest.formats.geo import common
 from polly_assets.ingest.formats.geo.align import Alignment
-from polly_assets.ingest.formats.geo.described import Descriptions
 from polly_assets.ingest.formats.geo.entities import KINDS, Entity, entities
 from polly_assets.ingest.formats.geo.gds import gds_datasets
+from polly_assets.ingest.formats.geo.reader import Found, GeoReader, Item
 from polly_assets.ingest.formats.geo.samples import put_away
-from polly_assets.ingest.formats.geo.stream import GeoStream, as_utf8
+from polly_assets.ingest.formats.geo.stream import GeoStream, as_utf8, fault
 from polly_assets.ingest.formats.geo.study import Study, dataset
 from polly_assets.ingest.formats.streams.text import dataset_id_from_name
 from polly_resources.errors import BadInput
@@ -36,7 +35,7 @@ from polly_resources.records import Notice
 _FIRST_LINE = re.compile(rb"^\^(DATABASE|SERIES|PLATFORM|SAMPLE|DATASET)[ \t]*=", re.I | re.M)
 
 
-class SoftFamilyReader(Reader):
+class SoftFamilyReader(GeoReader):
     """Reads SOFT families (`GSE6344_family.soft.gz`), single records, and GDS."""
 
     name = "geo_soft"
@@ -48,35 +47,35 @@ class SoftFamilyReader(Reader):
         named = name.removesuffix(".gz").endswith(self.suffixes)
         return _FIRST_LINE.search(start) is not None or (named and start[:1] in (b"", b"<"))
 
-    def read(self, source: Source) -> Iterator[ParsedDataset | FailedDataset]:
+    def read_alone(self, source: Source) -> Found:
         """The datasets of a family, one per series and platform, or of a curated DataSet.
 
         Raises BadInput `missing_entity` or `no_samples` for the whole file, and whatever a
         dataset fails for where it is the file's only one.
         """
-        beside = Descriptions(source)
         stream, aligned = GeoStream(source.path, source.name), Alignment()
         found = []
         for entity in entities(stream):
             found.append(entity)
             if entity.kind == "SAMPLE":
                 put_away(entity, aligned)
-        notices = (*stream.notices, *unused(found))
         if any(entity.kind == "DATASET" for entity in found):
-            found_in = gds_datasets(found, source.name, notices, beside)
-            yield from with_count_files(source, found_in)
-            return
-        parts = list(studies(found, source.name, aligned))
-        yield from with_count_files(source, datasets(parts, notices, beside))
+            return gds_datasets(found, source.name, (*stream.notices, *unused(found)))
+        parts = [*studies(found, stream, aligned)]
+        return datasets(parts, (*stream.notices, *unused(found), *idle(found, parts)))
 
 
-def datasets(
-    parts: Sequence[Study], notices: Sequence[Notice], beside: Descriptions
-) -> Iterator[ParsedDataset | FailedDataset]:
+def datasets(parts: Sequence[Study], notices: Sequence[Notice]) -> Found:
     """The dataset of each study; where there is one only, its fault is the file's."""
     samples = [sample.name for study in parts for sample in study.samples]
+    return Found(samples, len(parts) > 1, _datasets(parts, notices))
+
+
+def _datasets(parts: Sequence[Study], notices: Sequence[Notice]) -> Iterator[Item]:
+    """The datasets; what is to be told of the file is told of the first that can be read."""
+    untold = notices
     for study in parts:
-        study.notices.extend(notices)
+        study.notices.extend(untold)
         try:
             found = dataset(study)
         except BadInput as error:
@@ -84,7 +83,8 @@ def datasets(
                 raise
             yield FailedDataset(study.dataset_id, error)
         else:
-            yield beside.told(found, samples, len(parts) > 1)
+            untold = ()
+            yield found
 
 
 def unused(found: Sequence[Entity]) -> Iterator[Notice]:
@@ -100,12 +100,22 @@ def unused(found: Sequence[Entity]) -> Iterator[Notice]:
         yield Notice("duplicate_entity", message, common.named(twice))
 
 
-def studies(found: Sequence[Entity], file: str, aligned: Alignment) -> Iterator[Study]:
-    """Groups a file's entities into one study per series and platform.
+def idle(found: Sequence[Entity], parts: Sequence[Study]) -> Iterator[Notice]:
+    """A notice of series and platforms that no study is about."""
+    used = {entity.name for study in parts for entity in (study.series, study.platform)}
+    names = dict.fromkeys(e.name for e in found if e.kind in ("SERIES", "PLATFORM"))
+    if lonely := [name for name in names if name not in used]:
+        message = f"{len(lonely)} series or platforms have no sample in the file: not loaded"
+        yield Notice("entities_without_samples", message, common.named(lonely))
 
-    Raises BadInput `no_samples`.
+
+def studies(found: Sequence[Entity], stream: GeoStream, aligned: Alignment) -> Iterator[Study]:
+    """Groups the entities of a file, which is read to its end, into one study per dataset.
+
+    Raises BadInput `no_samples`, or the fault by which there is none.
     """
-    _require_samples(found, file)
+    _require_samples(found, stream)
+    file = stream.name
     series = {e.name: e for e in reversed(found) if e.kind == "SERIES"}
     series = dict(reversed(series.items()))
     platforms = {e.name: e for e in reversed(found) if e.kind == "PLATFORM"}
@@ -114,9 +124,8 @@ def studies(found: Sequence[Entity], file: str, aligned: Alignment) -> Iterator[
     for sample in (e for e in found if e.kind == "SAMPLE"):
         for one in _series_of(sample, list(series.values())):
             groups.setdefault((one, sample.first("platform_id")), []).append(sample)
-    used = {name for group in groups for name in group}
-    idle = [name for name in (*series, *platforms) if name not in used]
     present = {e.name for e in found if e.kind == "SAMPLE"}
+    told: set[str] = set()
     for (one, platform), samples in groups.items():
         lonely = not one and platform not in platforms
         study = Study(
@@ -132,10 +141,9 @@ def studies(found: Sequence[Entity], file: str, aligned: Alignment) -> Iterator[
             database=database,
             samples=samples,
         )
-        _notice_absent(study, present)
-        if idle:
-            message = f"{len(idle)} series or platforms have no sample in the file: not loaded"
-            study.notice("entities_without_samples", message, idle)
+        if one not in told:
+            told.add(one)
+            _notice_absent(study, present)
         yield study
 
 
@@ -147,12 +155,18 @@ def _notice_absent(study: Study, present: set[str]) -> None:
         study.notice("samples_not_in_file", message, absent)
 
 
-def _require_samples(found: Sequence[Entity], name: str) -> None:
+def _require_samples(found: Sequence[Entity], stream: GeoStream) -> None:
     if not any(e.kind == "SAMPLE" for e in found):
-        raise BadInput(
+        for entity in found:
+            if entity.fault is not None:
+                raise entity.fault
+        kinds = Counter(e.kind for e in found)
+        held = ", ".join(f"{count} {kind}" for kind, count in kinds.items()) or "nothing"
+        raise fault(
             "no_samples",
-            f"found no sample among {len(found)} entities",
-            file=name,
+            f"found {held} up to the end of the file, expected a SAMPLE",
+            stream.line - 1,
+            file=stream.name,
             hint="upload the series family (GSEnnn_family.soft.gz)",
         )
 

@@ -11,23 +11,23 @@ found its column, further columns describe features. Rules, in order:
 2. a column's name holds the accession of one sample (`GSM1_liver`);
 3. columns are `x1` to `xn` in this order for n samples: by order, with a warning.
 
-Keep out: reading the file (`separated.reader`) and the series matrix (`series`).
+One file that fits is the matrix of `GSE_GPL`; several are datasets of their own, named after
+their files. What does not fit stands apart, and the series keeps its metadata.
+Keep out: reading the file (`separated.reader`) and what describes the series.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Source
-from polly_assets.ingest.formats.counts.names import count_members
+from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Reader, Source
 from polly_assets.ingest.formats.geo import common
-from polly_assets.ingest.formats.geo.files import SIDECARS
+from polly_assets.ingest.formats.geo.files import supplements
 from polly_assets.ingest.formats.geo.values import Chosen
 from polly_assets.ingest.formats.separated.reader import CsvReader, TsvReader
 from polly_assets.ingest.formats.streams.table import unique_names
@@ -42,6 +42,8 @@ _R_NAME = re.compile(r"^x(?=\d+[a-z]|\d{4})")
 """`X1_ctrl`; not `X1`, which may as well be the first sample."""
 _NUMBERED = re.compile(r"(\D*)0*(\d+)")
 
+Item = ParsedDataset | FailedDataset
+
 
 @dataclass(frozen=True, slots=True)
 class Match:
@@ -52,20 +54,66 @@ class Match:
     guessed: bool = False
 
 
-def read_supplements(source: Source) -> Iterator[tuple[str, ParsedDataset | FailedDataset]]:
-    """Each supplementary file's name, and it as a dataset of its own, in order of names."""
-    folder = source.name.rpartition("/")[0]
-    for key in sorted(set(source.sidecars) - set(SIDECARS) - set(count_members(source.sidecars))):
+def with_supplements(source: Source, series: Iterable[Item]) -> Iterator[Item]:
+    """The datasets of a series, where they have no values with those of files beside it."""
+    keys = supplements(source.sidecars)
+    if not keys:
+        yield from series
+        return
+    described, fitting = [*series], list[tuple[ParsedDataset, Match, str]]()
+    bare = [d for d in described if isinstance(d, ParsedDataset) and not d.matrices]
+    yield from (item for item in described if isinstance(item, FailedDataset) or item.matrices)
+    records = {name: record for d in bare for name, record in _records(d.samples)}
+    for key in keys:
         path = source.sidecars[key]
-        name = f"{folder}/{path.name}" if folder else path.name
-        yield path.name, _read(path, name, CsvReader() if key.endswith(".csv") else TsvReader())
+        found = _read(Source(path, path.name), CsvReader() if key.endswith(".csv") else TsvReader())
+        if isinstance(found, FailedDataset) or not found.matrices or not bare:
+            yield found  # among them tables of samples
+            continue
+        columns = found.samples["sample_id"].to_list()
+        if matched := match(columns, [*records], [*records.values()]):
+            fitting.append((found, matched, path.name))
+        else:
+            yield apart(found, str(bare[0].metadata.get("geo_accession") or source.name))
+    places = {name: place for place, name in enumerate(records)}
+    for item in bare:
+        yield from _supplemented(item, [places[i] for i in item.samples["sample_id"]], fitting)
 
 
-def _read(path: Path, name: str, reader: CsvReader | TsvReader) -> ParsedDataset | FailedDataset:
+def _supplemented(
+    series: ParsedDataset,
+    places: Sequence[int],
+    fitting: Sequence[tuple[ParsedDataset, Match, str]],
+) -> Iterator[ParsedDataset]:
+    """A dataset of the series with each of the matrices that have columns of its samples."""
+    held = [each for each in fitting if set(each[1].samples.values()) & set(places)]
+    for counts, matched, file in held:
+        whole = joined(series, counts, matched, places, file)
+        accession = str(series.metadata.get("geo_accession") or "")
+        own = part_of(series.dataset_id, accession, file) if len(held) > 1 else whole.dataset_id
+        yield replace(whole, dataset_id=own)
+    if not held:
+        yield series
+
+
+def _records(samples: pl.DataFrame) -> Iterator[tuple[str, common.Attributes]]:
+    """What is known of each sample, as lists of texts."""
+    for row in samples.iter_rows(named=True):
+        yield (
+            row.pop("sample_id"),
+            {
+                name: [str(each) for each in (value if isinstance(value, list) else [value])]
+                for name, value in row.items()
+                if value is not None
+            },
+        )
+
+
+def _read(source: Source, reader: Reader) -> Item:
     try:
-        (found,) = reader.read(Source(path, name))
+        (found,) = reader.read(source)
     except BadInput as error:
-        return FailedDataset(dataset_id_from_name(name), error)
+        return FailedDataset(dataset_id_from_name(source.name), error)
     return found
 
 

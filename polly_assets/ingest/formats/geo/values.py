@@ -206,3 +206,32 @@ class Chosen(Matrix):
                 out[:, there] = values
                 values = out
             yield values
+
+
+@dataclass(frozen=True, slots=True)
+class SideBySide(Matrix):
+    """The columns of two dense matrices of the same features, one behind the other."""
+
+    left: Matrix
+    right: Matrix
+    sparse: bool = False
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """That of the left one."""
+        return self.left.name
+
+    @property
+    def dtype(self) -> str:  # type: ignore[override]
+        """The type that holds both."""
+        return str(np.result_type(self.left.dtype, self.right.dtype))
+
+    @property
+    def shape(self) -> tuple[int, int]:  # type: ignore[override]
+        """Features, samples."""
+        return (self.left.shape[0], self.left.shape[1] + self.right.shape[1])
+
+    def blocks(self, features: int = BLOCK_FEATURES) -> Iterator[Block]:
+        """Blocks of both, joined."""
+        for pair in zip(self.left.blocks(features), self.right.blocks(features), strict=True):
+            yield np.hstack([np.asarray(block) for block in pair])

@@ -274,7 +274,7 @@ BOMB = "<!DOCTYPE x [" + '<!ENTITY a "aaaaaaaa">' + "]>\n"
             None,
         ),
         ("<rss><MINiML /></rss>", "not_miniml", "line 1, column 1"),
-        (whole(), "no_samples", ""),
+        (whole(), "no_samples", "line 8"),
         (whole(PLATFORM, sample("GSM1", "", platform="")), "no_platform", "line 5"),
         (whole(sample("GSM1", "") * 2), "duplicate_sample", "line 7"),
         (whole(sample("GSM1", PLATFORM_TABLE)), "no_id_column", "line 6"),

@@ -128,7 +128,7 @@ def test_several_platforms_and_tables_beside(tmp_path):
     assert array(first).tolist() == [[2], [1]]
     assert array(second).tolist() == [[3], [5]]
     assert codes(first) == ["entities_without_samples"]
-    assert codes(second) == ["entities_without_samples", "features_not_in_platform"]
+    assert codes(second) == ["features_not_in_platform"]
 
 
 def test_two_tables_of_a_sample_and_one_of_none(tmp_path):
@@ -290,7 +290,7 @@ def test_sheets_belong_to_the_files_of_their_series():
         assert groups(main, sheet) == {main: {"csv": sheet}}
     two = ("GSE1-GPL1_series_matrix.txt.gz", "GSE1-GPL2_series_matrix.txt.gz")
     assert groups(*two, "GSE1_samples.tsv.gz") == {
-        main: {"tsv": "GSE1_samples.tsv.gz"} for main in two
+        two[0]: {"tsv": "GSE1_samples.tsv.gz", f"series.{two[1].lower()}": two[1]}
     }
     assert groups("GDS7.soft", "GDS7.samples.tsv") == {"GDS7.soft": {"tsv": "GDS7.samples.tsv"}}
     assert groups("GSE1_family.soft", "GSE1.json") == {"GSE1_family.soft": {"json": "GSE1.json"}}

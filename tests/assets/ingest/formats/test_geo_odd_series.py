@@ -135,7 +135,7 @@ FAULTS = {
         "truncated_table",
         "line 15",
     ),
-    "no table": (HEAD, "no_table", ""),
+    "no table": (HEAD, "no_table", "line 12"),
     "text among the rows": (HEAD + "foo\n" + BEGIN + END, "unexpected_line", "line 13"),
     "a row of a platform": (HEAD + "!Platform_x\t1\n" + BEGIN + END, "unexpected_line", "line 13"),
     "lines behind the table": (

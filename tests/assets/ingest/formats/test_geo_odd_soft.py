@@ -275,7 +275,7 @@ FAULTS = {
         "no_platform",
         "line 6",
     ),
-    "no sample": ("", "no_samples", ""),
+    "no sample": ("", "no_samples", "line 5"),
     "a platform without ID": (
         PLATFORM.replace("ID\tSymbol\n", "PROBE\tSymbol\n") + sample("GSM1", *ROWS),
         "no_id_column",

@@ -122,7 +122,7 @@ def test_the_file_name_stands_in_for_a_missing_series(tmp_path):
 @pytest.mark.parametrize(
     ("text", "code", "place"),
     [
-        (SERIES + SAMPLES, "no_table", ""),
+        (SERIES + SAMPLES, "no_table", "line 7"),
         (SERIES + SAMPLES + matrix('"a"\t1\t2')[:-25], "truncated_table", "line 10"),
         (SERIES + matrix(), "no_samples", "line 1"),
         (SERIES + SAMPLES.replace("GSM2", "") + matrix(), "no_samples", "line 6"),

@@ -167,7 +167,7 @@ def test_each_platform_is_a_dataset_and_a_fault_stays_in_its_own(tmp_path):
         ),
         (SERIES + sample("GSM1", gpl=""), "no_platform", "line 4"),
         (SERIES + sample("GSM1") + sample("GSM1"), "duplicate_sample", "line 10"),
-        (SERIES + sample("GSM1").replace("^SAMPLE = GSM1\n", ""), "no_samples", ""),
+        (SERIES + sample("GSM1").replace("^SAMPLE = GSM1\n", ""), "missing_entity", "line 4"),
         (sample("GSM1").replace("^SAMPLE = GSM1\n", ""), "missing_entity", "line 1"),
         (
             SERIES + sample("GSM1") + sample("GSM2").replace("^SAMPLE = GSM2\n", ""),
@@ -176,15 +176,15 @@ def test_each_platform_is_a_dataset_and_a_fault_stays_in_its_own(tmp_path):
         ),
         (
             SERIES + PLATFORM.replace("!platform_table_begin", "!Sample_title = x"),
-            "no_samples",
-            "",
+            "missing_entity",
+            "line 9",
         ),
         (
             "^DATASET = GDS1\n!dataset_reference_series = GSE9\n",
             "no_table",
             "line 1",
         ),
-        (SERIES + PLATFORM, "no_samples", ""),
+        (SERIES + PLATFORM, "no_samples", "line 14"),
     ],
 )
 def test_faults_name_their_place(tmp_path, text, code, place):

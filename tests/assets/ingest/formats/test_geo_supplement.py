@@ -222,10 +222,11 @@ def test_which_files_belong_to_a_series():
     assert groups("a/GSE1-GPL2_series_matrix.txt.gz", "a/GSE1.fpkm.csv") == {
         "a/GSE1-GPL2_series_matrix.txt.gz": ["a/GSE1.fpkm.csv"]
     }
-    for beside in ("b/GSE1_counts.txt", "a/GSE11_counts.txt", "a/GSE1_family.txt", "a/GSE1_x.gct"):
+    for beside in ("b/GSE1_counts.txt", "a/GSE11_counts.txt", "a/GSE11_family.txt", "a/GSE1_x.gct"):
         assert len(groups("a/GSE1_series_matrix.txt", beside)) == 2
     two = ("GSE1-GPL1_series_matrix.txt", "GSE1-GPL2_series_matrix.txt", "GSE1_counts.txt")
-    assert len(groups(*two)) == 3
+    assert groups(*two) == {two[0]: [*two[1:]]}
+    assert groups("GSE1_family.soft.gz", two[2]) == {"GSE1_family.soft.gz": [two[2]]}
     described = groups("GSE1_series_matrix.txt", "GSE1_counts.txt", "GSE1_counts.json")
     assert described == {"GSE1_series_matrix.txt": [], "GSE1_counts.txt": ["GSE1_counts.json"]}
 
