@@ -199,8 +199,9 @@ def _metadata(file: Group, findings: Findings) -> dict[str, Any]:
     findings.not_loaded += ["attrs"] if isinstance(group, Dataset) else []
     for name in keys(group) if isinstance(group, Group) else []:
         node = child(file, f"attrs/{name}")
-        single = isinstance(node, Dataset) and node.shape in ((), (1,))
-        found[plain_text(name)] = _plain(read_array(node).item()) if single else None
+        found[plain_text(name)] = None
+        if isinstance(node, Dataset) and node.shape in ((), (1,)):
+            found[plain_text(name)] = _plain(read_array(node).item())
     left = [name for name, value in found.items() if value is None]
     findings.not_loaded += [f"attrs/{name}" for name in left]
     return {name: value for name, value in found.items() if value is not None}

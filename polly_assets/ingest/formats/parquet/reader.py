@@ -11,6 +11,7 @@ https://pandas.pydata.org/docs/development/developer.html
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -38,6 +39,10 @@ _OTHERS_METADATA = ("ARROW:schema", "pandas", "r")
 
 _LISTED = 10
 
+_PART = re.compile(r"[^/=]+=[^/]*(?=/)|(?<![^/])part[-.]\d+(?=[-.][^/]*$)")
+"""A folder `batch=1` or a file `part-00000-x.snappy.parquet`, as of tables that Hive, Spark, Dask
+and Arrow write to several files."""
+
 
 class ParquetReader(Reader):
     """Reads a matrix as columns, or a table of samples, plain or gzipped, with the sidecars of CSV.
@@ -57,9 +62,18 @@ class ParquetReader(Reader):
         """The file's one dataset.
 
         Raises BadInput `corrupt_parquet`, `unsupported_parquet`, `nested_column`, `no_ids`,
-        `duplicate_columns`, `no_sample_ids`, `no_rows`, `bad_values`, or what `roles.plan`
-        refuses.
+        `duplicate_columns`, `no_sample_ids`, `no_rows`, `bad_values`, `partial_table`, or what
+        `roles.plan` refuses.
         """
+        if found := _PART.search(source.name):
+            raise BadInput(
+                "partial_table",
+                f"{found[0]!r} in its name says that the file is a part of a table, expected one "
+                "file with the whole table",
+                file=source.name,
+                hint="write it as one file, such as with pandas: "
+                "read_parquet(folder).to_parquet('table.parquet')",
+            )
         with guarded(source.name):
             dataset = _read(opened(source), source)
         yield dataset

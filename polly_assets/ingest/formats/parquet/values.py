@@ -39,6 +39,8 @@ _TYPES = {
 }
 _KEPT = {"int32": "int32", "int64": "int64", "float": "float32", "double": "float64"}
 
+_OF_BYTES = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
+
 _READ_ROWS = 1 << 16
 
 
@@ -55,6 +57,13 @@ def guarded(file: str) -> Iterator[None]:
             hint="write the file anew with snappy or zstd compression",
         ) from error
     except (pa.ArrowException, OSError, MemoryError) as error:
+        if "crypt" in str(error):
+            raise BadInput(
+                "unsupported_parquet",
+                f"found an encrypted file, expected a plain one ({_first_line(error)})",
+                file=file,
+                hint="write the file anew without encryption",
+            ) from error
         raise BadInput(
             "corrupt_parquet",
             f"expected a Parquet file (PAR1 at both ends), found: {_first_line(error)}",
@@ -75,6 +84,13 @@ def opened(source: Source) -> pq.ParquetFile:
         return pq.ParquetFile(BytesIO(read_bytes(source.path, source.name)))
     if not size:
         raise BadInput("empty_file", "the file has no content", file=source.name, hint="upload it")
+    if start not in (b"PAR1", b"PARE"):
+        raise BadInput(
+            "corrupt_parquet",
+            f"expected a Parquet file, which begins with PAR1, found {start!r}",
+            file=source.name,
+            hint="the content is not what the name says: upload the original again",
+        )
     return pq.ParquetFile(source.path, pre_buffer=False, buffer_size=1 << 20)
 
 
@@ -100,8 +116,8 @@ def text(file: pq.ParquetFile, column: int, source: Source) -> pl.Series:
         if pa.types.is_dictionary(array.type):
             array.validate(full=True)
             array = array.dictionary_decode()
-        if pa.types.is_binary(array.type) or pa.types.is_large_binary(array.type):
-            array = array.cast(pa.large_string())
+        if any(test(array.type) for test in _OF_BYTES):
+            array = _as_text(array, f"column {file.schema_arrow.names[column]!r}", source.name)
         array.validate(full=True)  # polars trusts that text is UTF-8
         size += array.nbytes
         check_growth(size, packed, source.name, f"column {file.schema_arrow.names[column]!r}")
@@ -110,6 +126,19 @@ def text(file: pq.ParquetFile, column: int, source: Source) -> pl.Series:
         raise _wrong_length(source.name)
     whole = pa.chunked_array(parts, parts[0].type if parts else pa.null())
     return cast(pl.Series, pl.from_arrow(whole))
+
+
+def _as_text(array: pa.Array, place: str, file: str) -> pa.Array:
+    try:
+        return array.cast(pa.large_binary()).cast(pa.large_string())
+    except pa.ArrowInvalid as error:
+        raise BadInput(
+            "bad_values",
+            "found bytes that are no text in UTF-8, expected text or numbers",
+            file=file,
+            place=place,
+            hint="leave the column out, or write it as text",
+        ) from error
 
 
 def _wrong_length(file: str) -> BadInput:

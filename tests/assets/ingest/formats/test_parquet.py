@@ -179,7 +179,7 @@ def test_columns_that_describe(tmp_path: Path) -> None:
         ({**IDS, "S1": pa.array([2**63, 1], pa.uint64())}, "bad_values", "column 'S1'"),
         ({**IDS, "S1": [2**60 + 1, None]}, "bad_values", "column 'S1'"),
         ({**IDS, "": [1, 2]}, "missing_sample_id", "column ''"),
-        ({**IDS, "raw": [b"\xff", b""], "S1": [1, 2]}, "corrupt_parquet", ""),
+        ({**IDS, "raw": [b"\xff", b""], "S1": [1, 2]}, "bad_values", "column 'raw'"),
         (
             {"gene": ["A", "A"], "sample": ["S1", "S2"], "value": [1.0, 2.0]},
             "long_table",
@@ -209,11 +209,33 @@ def test_damaged_files(tmp_path: Path) -> None:
         (whole[:-1], "corrupt_parquet"),
         (whole[:20], "corrupt_parquet"),
         (b"PAR1" + b"\0" * 99 + b"PAR1", "corrupt_parquet"),
-        (b"PARE" + whole[4:-4] + b"PARE", "corrupt_parquet"),
+        (b"PARE" + whole[4:-4] + b"PARE", "unsupported_parquet"),
         (b"gene,S1\nA,1\n", "corrupt_parquet"),
     ):
         path.write_bytes(data)
         assert refuse(path).code == code
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "batch=1/x.parquet",
+        "a/part-00000-4f.snappy.parquet",
+        "part-0.parquet",
+        "part.1.parquet",
+    ],
+)
+def test_parts_of_a_table_are_no_dataset(tmp_path: Path, name: str) -> None:
+    path = table(tmp_path, {**IDS, "S1": [1, 2]})
+    with pytest.raises(BadInput) as caught:
+        list(ParquetReader().read(Source(path, name)))
+    assert (caught.value.code, caught.value.file) == ("partial_table", name)
+
+
+def test_bytes_of_one_length_are_text(tmp_path: Path) -> None:
+    kind = pa.array([b"ab", b"cd"], pa.binary(2))
+    found = parse(table(tmp_path, {**IDS, "kind": kind, "S1": [1, 2]}))
+    assert found.features["kind"].to_list() == ["ab", "cd"]
 
 
 def test_every_byte_changed(tmp_path: Path) -> None:

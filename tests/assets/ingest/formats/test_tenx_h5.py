@@ -299,6 +299,9 @@ class TestFaults:
         with h5py.File(tmp_path / "b.h5", "w") as file:
             file["x"] = 1
         assert fails(tmp_path / "b.h5").code == "not_tenx"
+        with h5py.File(tmp_path / "c.h5", "w") as file:
+            file["expression/axis0"] = [b"s1"]
+        assert "pandas" in fails(tmp_path / "c.h5").hint
         assert reader_for("a.h5ad", head(tmp_path / "a.h5")).name == "h5ad"
 
     def test_links_out_of_the_file(self, tmp_path):
