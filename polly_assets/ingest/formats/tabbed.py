@@ -24,6 +24,11 @@ from polly_resources.records import Notice
 
 LineNumbers = npt.NDArray[np.int64]
 
+SCIENTIFIC = r"^[0-9](?:\.[0-9]{1,15})?[eE]\+?[0-9]{1,2}$"
+"""A number such as 1e+05, which may have been rounded."""
+
+_WHOLE = r"^([0-9]{1,18})(?:\.0*)?$"
+_EXACT = 2.0**53
 _BLOCK_BYTES = 8 * 1024**2
 _PIECE_CHARACTERS = 16 * 1024**2
 _TAB, _END, _COMMENT, _SPACE = b"\t\n# "
@@ -119,6 +124,19 @@ def first_row(found: pl.Series) -> int | None:
     """The first row that is true; null is not."""
     row = found.fill_null(value=False).arg_max()
     return row if row is not None and found[row] else None
+
+
+def whole_number(name: str) -> pl.Expr:
+    """A column of text as whole numbers, 0 or more; null where a cell is none."""
+    return pl.col(name).str.extract(_WHOLE, 1).cast(pl.Int64, strict=False).alias(name)
+
+
+def position(name: str) -> pl.Expr:
+    """A column as `whole_number`, and in scientific form, as R writes round numbers."""
+    scientific = pl.col(name).str.contains(SCIENTIFIC)
+    value = pl.when(scientific).then(pl.col(name)).cast(pl.Float64, strict=False)
+    exact = pl.when((value == value.round()) & (value < _EXACT)).then(value).cast(pl.Int64)
+    return pl.coalesce(whole_number(name), exact).alias(name)
 
 
 def _kept(lines: Sequence[bytes], filled: npt.NDArray[np.bool_]) -> bytes:

@@ -19,7 +19,16 @@ import polars as pl
 
 from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Reader, Source
 from polly_assets.ingest.formats.streams.table import unique_names
-from polly_assets.ingest.formats.tabbed import LineNumbers, Tabbed, beginning, first_row
+from polly_assets.ingest.formats.streams.tally import Tally
+from polly_assets.ingest.formats.tabbed import (
+    SCIENTIFIC,
+    LineNumbers,
+    Tabbed,
+    beginning,
+    first_row,
+    position,
+    whole_number,
+)
 from polly_assets.ingest.formats.variant_samples import described_variants
 from polly_assets.ingest.formats.variants import FIELDS, Variants
 from polly_resources.errors import BadInput
@@ -28,7 +37,7 @@ from polly_resources.records import Notice
 COPY_NUMBERS = "Copy Number Variation"
 
 _WHOLE = r"^([0-9]{1,18})(?:\.0*)?$"
-_FLOAT = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
+_FLOAT = r"(?i)^[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|inf(?:inity)?)$"
 _PLACES = {name: place for place, name in enumerate(FIELDS)}
 _MISSING = ("", "na", "n/a", "nan", "null")
 _SEGMENT: Mapping[str, tuple[str, ...]] = {
@@ -177,14 +186,17 @@ def _values(**known: Any) -> Sequence[Any]:
 def read_segments(path: Path, file: str) -> Events:
     """Segments of copy number. Raises BadInput, `bad_field` where one ends before it begins."""
     table = _Table(path, file, _SEGMENT, ("sample", "chromosome", "start", "end", "mean"))
-    variants, samples = Variants(), dict[str, None]()
+    variants, samples, tally = Variants(), dict[str, None](), Tally()
     for known, texts, lines in table.frames():
-        whole = known.select(
-            pl.col(name).str.extract(_WHOLE, 1).cast(pl.Int64)
-            for name in ("start", "end", "marks")
-            if name in known.columns
-        )
+        marks = [whole_number("marks")] if "marks" in known.columns else []
+        whole = known.select(position("start"), position("end"), *marks)
         _refuse_segment(table, known, whole, lines)
+        for what in ("start", "end"):
+            rounded = known[what].str.contains(SCIENTIFIC)
+            if (row := first_row(rounded)) is not None:
+                message = f"{known[what][row]} is in scientific form: it may have been rounded"
+                place = table.place(what, int(lines[row]))
+                tally.note("rounded_position", message, place, times=int(rounded.sum()))
         samples.update(dict.fromkeys(known["sample"].unique(maintain_order=True)))
         rows = pl.DataFrame(
             [
@@ -196,7 +208,9 @@ def read_segments(path: Path, file: str) -> Events:
             ]
         )
         variants.extend_frame(rows.with_columns(allele_index=0))
-    return Events(list(samples), variants.done(), table.notices)
+    if not variants.rows:
+        tally.note("no_variants", f"{file} has a header and no rows")
+    return Events(list(samples), variants.done(), (*table.notices, *tally.notices()))
 
 
 def _refuse_segment(

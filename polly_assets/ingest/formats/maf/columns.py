@@ -55,6 +55,11 @@ CLASSES = frozenset(_CLASSES.split())
 
 MAX_COLUMNS = 10_000
 _LONGEST_HEADER = 500_000
+_NEEDED = (
+    "a MAF names its columns in the first line that is no comment, and needs Hugo_Symbol, "
+    "Variant_Classification and Tumor_Sample_Barcode"
+)
+_TABS = "a MAF is separated by tabs: save it so, not with commas, semicolons or spaces"
 
 
 def is_header(line: str) -> bool:
@@ -90,14 +95,14 @@ def places(header: Sequence[str], file: str, line: int) -> dict[str, int]:
     }
     for group in REQUIRED:
         if not any(what in found for what in group):
-            wanted = " or ".join(NAMES[what][0] for what in group)
+            wanted = " or ".join(NAMES[what][0].title() for what in group)
+            names = f"the header has {len(header)} columns ({', '.join(header)[:80]})"
+            lone = f"the header is one column, {header[0][:60]!r}"
             raise BadInput(
                 "missing_columns",
-                f"the header has {len(header)} columns ({', '.join(header)[:80]}), "
-                f"expected one called {wanted}",
+                f"{names if len(header) > 1 else lone}, expected one called {wanted}",
                 file=file,
                 place=f"line {line}",
-                hint="a MAF needs Hugo_Symbol, Variant_Classification and Tumor_Sample_Barcode, "
-                "separated by tabs",
+                hint=_NEEDED if len(header) > 1 else _TABS,
             )
     return found

@@ -11,15 +11,14 @@ from collections.abc import Mapping
 import polars as pl
 
 from polly_assets.ingest.formats.maf.columns import NAMES
+from polly_assets.ingest.formats.tabbed import SCIENTIFIC, position, whole_number
 
 ROW_IDENTITY = "identity"
 """A number that is the same for rows of the same sample, place and alleles."""
 
 _MISSING = ("", "na", "n/a", "nan", "null", "none", ".", "[not available]")
-_WHOLE = r"^([0-9]{1,18})(?:\.0*)?$"
-_SCIENTIFIC = r"^[0-9](?:\.[0-9]{1,15})?[eE]\+?[0-9]{1,2}$"
-_EXACT = 2.0**53
-_NUMBERS = ("start", "end", "depth", "ref_depth", "alt_depth")
+_PLACES = ("start", "end")
+_COUNTS = ("depth", "ref_depth", "alt_depth")
 
 
 class Frame:
@@ -43,7 +42,9 @@ class Frame:
         missing = stripped.str.to_lowercase().is_in(_MISSING)
         self.values = text.select(pl.when(~missing).then(stripped))
         numbers = self.values.select(
-            *map(_whole, _NUMBERS), pl.col("qual").cast(pl.Float64, strict=False)
+            *map(position, _PLACES),
+            *map(whole_number, _COUNTS),
+            pl.col("qual").cast(pl.Float64, strict=False),
         )
         self._numbers = numbers
         known = self.values.with_columns(numbers)
@@ -55,18 +56,7 @@ class Frame:
 
     def rounded(self, what: str) -> pl.Series:
         """Rows whose whole number is written such as 1e+05."""
-        return self.values[what].str.contains(_SCIENTIFIC) & self._numbers[what].is_not_null()
-
-
-def _whole(name: str) -> pl.Expr:
-    """A whole number; of positions also one in scientific form, as R writes round ones."""
-    plain = pl.col(name).str.extract(_WHOLE, 1).cast(pl.Int64, strict=False)
-    if name not in ("start", "end"):
-        return plain.alias(name)
-    scientific = pl.col(name).str.contains(_SCIENTIFIC)
-    value = pl.when(scientific).then(pl.col(name)).cast(pl.Float64, strict=False)
-    exact = pl.when((value == value.round()) & (value < _EXACT)).then(value).cast(pl.Int64)
-    return pl.coalesce(plain, exact).alias(name)
+        return self.values[what].str.contains(SCIENTIFIC) & self._numbers[what].is_not_null()
 
 
 def _expressions() -> list[pl.Expr]:

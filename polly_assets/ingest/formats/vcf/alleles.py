@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 
 from polly_assets.ingest.formats.streams.tally import Tally
+from polly_assets.ingest.formats.vcf.faults import bad_field
 from polly_assets.ingest.formats.vcf.header import FIXED, Header
-from polly_resources.errors import BadInput
 
 _BASES = re.compile(r"[ACGTNacgtn]+")
 _AMBIGUOUS = re.compile(r"[ACGTNRYSWKMBDHVacgtnryswkmbdhv]+")
@@ -33,7 +33,8 @@ class Alleles:
         """The ALT alleles, none for `.`. Raises BadInput `bad_field`."""
         if not _BASES.fullmatch(ref):
             if not _AMBIGUOUS.fullmatch(ref):
-                raise self._bad("REF", ref, "one allele of the bases A, C, G, T, N", number)
+                expected = "one allele of the bases A, C, G, T, N"
+                raise bad_field("REF", ref, expected, self._file, number)
             self._ambiguous("REF", ref, number)
         if text == ".":
             return []
@@ -58,19 +59,11 @@ class Alleles:
                 self._tally.note("undefined_allele", message, f"line {number}, column 5")
             return
         if not _AMBIGUOUS.fullmatch(alt):
-            raise self._bad("ALT", alt, "bases, *, <ID>, a breakend, or . alone", number)
+            expected = "bases, *, <ID>, a breakend, or . alone"
+            raise bad_field("ALT", alt, expected, self._file, number)
         self._ambiguous("ALT", alt, number)
 
     def _ambiguous(self, column: str, allele: str, number: int) -> None:
         message = f"{column} {allele[:60]} has codes for several bases; kept as it is"
         place = f"line {number}, column {FIXED.index(column) + 1}"
         self._tally.note("ambiguous_bases", message, place)
-
-    def _bad(self, column: str, found: str, expected: str, number: int) -> BadInput:
-        return BadInput(
-            "bad_field",
-            f"{column} is {found[:60]!r}, expected {expected}",
-            file=self._file,
-            place=f"line {number}, column {FIXED.index(column) + 1}",
-            hint="see the specification of VCF, section 1.6.1",
-        )

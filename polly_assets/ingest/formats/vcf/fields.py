@@ -93,7 +93,8 @@ class Field:
     ) -> Notice | None:
         """What is to be noticed where a value is not as declared; None where it is."""
         if None in shown:
-            what = f"has a value that is not {self.kind}; kept as text"
+            wrong = parts[shown.index(None)]
+            what = f"has the value {wrong[:30]!r}, expected {self.kind}; kept as text"
             return self._odd("value_of_other_type", what)
         if self.kind == "Flag":
             return self._odd("value_of_other_type", f"is a flag and has the value {text[:30]!r}")

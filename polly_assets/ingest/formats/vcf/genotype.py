@@ -22,6 +22,7 @@ _PLAIN_KEY = re.compile(r"[A-Za-z_][0-9A-Za-z_.]*")
 _FIRST = len(FIXED) + 1
 _REMEMBERED, _REMEMBERED_LENGTH = 50_000, 20
 _LONGEST_COUNT = 18
+_ALLELES = "allele 0 is REF, 1 the first ALT; / or | is between them"
 
 Calls = tuple[Call, ...]
 """What a record says of one sample, for each ALT allele; one where it has none."""
@@ -112,7 +113,8 @@ class Genotypes:
         parts = cell.split(":")
         if len(parts) > len(layout.keys) and cell != ".":
             found = f"{len(parts)} values in {cell[:60]!r}"
-            raise self._bad(found, f"at most the {len(layout.keys)} of FORMAT", at)
+            hint = "values are in the order of FORMAT's keys, joined by :"
+            raise self._bad(found, f"at most the {len(layout.keys)} of FORMAT", at, hint)
         genotype: str | None = None
         alleles: Alleles = ()
         if 0 <= layout.gt < len(parts):
@@ -149,14 +151,15 @@ class Genotypes:
         alleles = self._known.get(text)
         if alleles is None:
             if not _GENOTYPE.fullmatch(text):
-                raise self._bad(f"genotype {text[:60]!r}", "allele numbers such as 0/1 or .", at)
+                expected = "allele numbers such as 0/1, or ./. where it is not known"
+                raise self._bad(f"genotype {text[:60]!r}", expected, at, _ALLELES)
             parts = _BETWEEN.split(text.lstrip("/|"))
             alleles = tuple(None if part == "." else int(part) for part in parts)
             if len(text) <= _REMEMBERED_LENGTH and len(self._known) < _REMEMBERED:
                 self._known[text] = alleles
         for one in alleles:
             if one is not None and one > alts:
-                raise self._bad(f"genotype {text[:60]!r}", f"alleles 0 to {alts}", at)
+                raise self._bad(f"genotype {text[:60]!r}", f"alleles 0 to {alts}", at, _ALLELES)
         return alleles
 
     def _depths(self, parts: Sequence[str], layout: _Layout, alts: int) -> list[int | None]:
@@ -188,13 +191,13 @@ class Genotypes:
                 self._listed[text] = found
         return found
 
-    def _bad(self, found: str, expected: str, at: tuple[int, int]) -> BadInput:
+    def _bad(self, found: str, expected: str, at: tuple[int, int], hint: str) -> BadInput:
         return BadInput(
             "bad_genotype",
             f"found {found}, expected {expected}",
             file=self._file,
             place=f"line {at[0]}, column {at[1]}",
-            hint="allele 0 is REF, 1 the first ALT; see the specification of VCF, section 1.6.2",
+            hint=hint,
         )
 
 

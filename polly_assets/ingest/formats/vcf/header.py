@@ -95,12 +95,15 @@ def _version(line: str, number: int, file: str) -> tuple[int, int]:
     key, _, value = line.partition("=")
     found = _VERSION.fullmatch(value.strip())
     if key != "##fileformat" or not found:
+        hint = "convert it by `bcftools view`, or what is older than 4.0 by VCFtools' `vcf-convert`"
+        if key != "##fileformat" or not value:
+            hint = "check that the file is a VCF, and put its version before all other lines"
         raise BadInput(
             "unsupported_version",
             f"the first line is {line[:60]!r}, expected ##fileformat=VCFv4.0 to VCFv4.5",
             file=file,
             place=f"line {number}",
-            hint="export the file as VCF 4.3, such as by `bcftools view`",
+            hint=hint,
         )
     return (4, int(found[1][2:]))
 
@@ -108,6 +111,14 @@ def _version(line: str, number: int, file: str) -> tuple[int, int]:
 def _columns(line: str, number: int, file: str) -> tuple[tuple[str, ...], int]:
     _check_number(line.count("\t") - len(FIXED), number, file)
     cells = line.split("\t")
+    if len(cells) == 1:
+        raise BadInput(
+            "bad_header",
+            f"found a line without tabs, {line[:60]!r}, expected column names separated by tabs",
+            file=file,
+            place=f"line {number}, column 1",
+            hint="export the file anew, with tabs in place of commas and spaces",
+        )
     for column, name in enumerate((*FIXED, "FORMAT")[: max(len(cells), len(FIXED))]):
         found = cells[column] if column < len(cells) else ""
         if found != name:

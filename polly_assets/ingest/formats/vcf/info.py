@@ -10,9 +10,9 @@ import re
 from collections.abc import Mapping, Sequence
 
 from polly_assets.ingest.formats.streams.tally import Tally
+from polly_assets.ingest.formats.vcf.faults import bad_field
 from polly_assets.ingest.formats.vcf.fields import Field, Sized, quoted
 from polly_assets.ingest.formats.vcf.header import FIXED, Header
-from polly_resources.errors import BadInput
 
 _KEY = re.compile(r"[A-Za-z_][0-9A-Za-z_.]*|1000G")
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
@@ -84,13 +84,8 @@ class Infos:
     def _new(self, key: str, part: str, number: int) -> Field:
         place = f"line {number}, column {_COLUMN}"
         if not key or key.split() != [key] or len(key) > _LONGEST_KEY:
-            raise BadInput(
-                "bad_field",
-                f"INFO is {part[:60]!r}, expected key=value or a flag, joined by ;, or . alone",
-                file=self._file,
-                place=place,
-                hint="see the specification of VCF, section 1.6.1",
-            )
+            expected = "key=value or a flag, joined by ;, or . alone"
+            raise bad_field("INFO", part, expected, self._file, number)
         if not _KEY.fullmatch(key):
             message = f"INFO {key} is not named as the specification wants it"
             self._tally.note("odd_info_key", message, place)

@@ -10,7 +10,9 @@ Format: https://samtools.github.io/hts-specs/.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
+from itertools import islice
 
 from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Reader, Source
 from polly_assets.ingest.formats.streams import text
@@ -25,6 +27,8 @@ from polly_resources.errors import BadInput
 from polly_resources.records import Notice
 
 _BINARY = b"BCF"
+_LINES_TO_CHECKSUM = 10_000
+"""How far to read on behind a fault, as the packing may tell there that it is damaged."""
 
 
 class VcfReader(Reader):
@@ -73,9 +77,13 @@ def _read(source: Source) -> ParsedDataset:
     numbered = iter(lines)
     header = read_header(numbered, file, tally)
     records = Records(header, file, tally)
-    for number, line in numbered:
-        if line and not line.isspace():
-            records.add(line, number)
+    try:
+        for number, line in numbered:
+            if line and not line.isspace():
+                records.add(line, number)
+    except BadInput:
+        deque(islice(numbered, _LINES_TO_CHECKSUM), maxlen=0)
+        raise
     records.columns.write()
     variants = records.columns.variants
     if not lines.whole:

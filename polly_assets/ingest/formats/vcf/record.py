@@ -16,8 +16,9 @@ from polly_assets.ingest.formats.streams.tally import Tally
 from polly_assets.ingest.formats.vcf.alleles import Alleles
 from polly_assets.ingest.formats.vcf.columns import Call, Columns
 from polly_assets.ingest.formats.vcf.effects import Effects
+from polly_assets.ingest.formats.vcf.faults import bad_field
 from polly_assets.ingest.formats.vcf.genotype import Genotypes
-from polly_assets.ingest.formats.vcf.header import FIXED, Header
+from polly_assets.ingest.formats.vcf.header import Header
 from polly_assets.ingest.formats.vcf.info import Infos, Texts, whole
 from polly_resources.errors import BadInput
 
@@ -57,7 +58,7 @@ class Records:
         if chrom not in self._chroms:
             self._check_chrom(chrom, number)
         if not _POSITION.fullmatch(pos_text):
-            raise self._bad(1, pos_text, "a whole number, 0 or more", number)
+            raise self._bad("POS", pos_text, "a whole number, of 18 digits at most", number)
         pos = int(pos_text)
         alts = self._alleles.read(ref, alt_text, number)
         if ids != ".":
@@ -107,7 +108,7 @@ class Records:
     def _check_chrom(self, chrom: str, number: int) -> None:
         if not _CHROM.fullmatch(chrom):
             expected = "a contig name (no whitespace, comma, quote or lone <)"
-            raise self._bad(0, chrom, expected, number)
+            raise self._bad("CHROM", chrom, expected, number)
         place = f"line {number}, column 1"
         if ":" in chrom and not chrom.startswith("HLA-"):
             message = f"CHROM {chrom[:60]} has a colon, by which regions are written"
@@ -118,7 +119,7 @@ class Records:
 
     def _check_ids(self, ids: str, number: int) -> None:
         if ids.split() != [ids]:
-            raise self._bad(2, ids, "identifiers without whitespace, or .", number)
+            raise self._bad("ID", ids, "identifiers without whitespace, or .", number)
         if ";" in ids:
             several = ids.split(";")
             if len(set(several)) < len(several) or "" in several:
@@ -127,7 +128,7 @@ class Records:
 
     def _quality(self, text: str, number: int) -> float | None:
         if not _QUAL.fullmatch(text):
-            raise self._bad(5, text, "a number, or .", number)
+            raise self._bad("QUAL", text, "a number, or .", number)
         value = float(text)
         if value < 0:
             message = f"QUAL is {text[:30]}, expected 0 or more"
@@ -137,7 +138,7 @@ class Records:
     def _failed(self, text: str, number: int) -> list[str]:
         found = text.split(";")
         if not all(found) or "." in found or text.split() != [text]:
-            raise self._bad(6, text, "PASS, filter names joined by ;, or . alone", number)
+            raise self._bad("FILTER", text, "PASS, filter names joined by ;, or . alone", number)
         place = f"line {number}, column 7"
         named = all(any(map(str.isalnum, name)) for name in found)
         whole_ = len(set(found)) == len(found) and ("PASS" not in found or len(found) == 1)
@@ -187,27 +188,25 @@ class Records:
         )
 
     def _misshapen(self, line: str, number: int) -> BadInput:
-        again = line.startswith("#")
+        if line.startswith("#"):
+            return BadInput(
+                "header_repeated",
+                f"found a line of the header, {line[:30]!r}, among the records, expected a record",
+                file=self._file,
+                place=f"line {number}, column 1",
+                hint="join files by `bcftools concat`, which keeps one header",
+            )
         found, width = line.count("\t") + 1, self._header.width
         return BadInput(
-            "header_repeated" if again else "ragged_row",
-            f"found a line of the header, {line[:30]!r}, among the records, expected a record"
-            if again
-            else f"the line has {found} columns, expected {width}",
+            "ragged_row",
+            f"the line has {found} columns, expected {width} as the header has",
             file=self._file,
-            place=f"line {number}, column {1 if again else min(found, width)}",
-            hint="join files by `bcftools concat`, and separate columns by tabs",
+            place=f"line {number}, column {min(found, width) + (found > width)}",
+            hint="look for a lost or extra tab, and for spaces in place of tabs",
         )
 
-    def _bad(self, column: int, found: str, expected: str, number: int) -> BadInput:
-        name = FIXED[column].removeprefix("#")
-        return BadInput(
-            "bad_field",
-            f"{name} is {found[:60]!r}, expected {expected}",
-            file=self._file,
-            place=f"line {number}, column {column + 1}",
-            hint="see the specification of VCF, section 1.6.1",
-        )
+    def _bad(self, column: str, found: str, expected: str, number: int) -> BadInput:
+        return bad_field(column, found, expected, self._file, number)
 
 
 def _block_length(cells: Sequence[str]) -> int:

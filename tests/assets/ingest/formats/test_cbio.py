@@ -331,6 +331,28 @@ class TestEvents:
             list(SegReader().read(given(content, "x.seg")))
         assert (caught.value.code, caught.value.place) == (code, place)
 
+    @pytest.mark.parametrize(
+        ("content", "code", "place"),
+        [
+            (SEG + "S1\t1\t1e+05\t2e5\t3\t-Inf\n", "rounded_position", "line 2, column 3"),
+            (SEG, "no_variants", ""),
+        ],
+    )
+    def test_doubtful_segments(self, given, content, code, place):
+        (dataset,) = SegReader().read(given(content, "x.seg"))
+        assert [(notice.code, notice.place) for notice in dataset.notices] == [(code, place)]
+        positions = [row["position"] for table in dataset.variants for row in table.to_pylist()]
+        assert positions == ([100000] if "S1" in content else [])
+
+    @pytest.mark.parametrize("codec", ["utf-8-sig", "utf-16"])
+    def test_segments_with_a_mark(self, given, codec):
+        content = (self.SEG + "S1\t1\t1\t2\t3\t0.5\n").encode(codec)
+        source = given("", "x.txt")
+        source.path.write_bytes(content)
+        assert SegReader().sniff("x.txt", content)
+        (dataset,) = SegReader().read(source)
+        assert dataset.samples["sample_id"].to_list() == ["S1"]
+
 
 class TestClinical:
     def test_types_and_descriptions(self, given):

@@ -184,3 +184,11 @@ class TestUtf16:
         dataset = parse(data)
         assert rows(dataset)[0]["gene"] == "é"
         assert [notice.code for notice in dataset.notices] == ["not_utf8"]
+
+
+@pytest.mark.parametrize("separator", [",", ";", " "])
+def test_other_separators(parse, separator):
+    with pytest.raises(BadInput) as caught:
+        parse(PLAIN.replace("\t", separator))
+    assert caught.value.code == "missing_columns" and "separated by tabs" in caught.value.hint
+    assert "expected one called Tumor_Sample_Barcode" in caught.value.message

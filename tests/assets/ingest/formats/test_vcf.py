@@ -244,6 +244,23 @@ class TestFaults:
     def test_a_bad_file(self, parse, content, code, place):
         assert refused(parse, content) == (code, place)
 
+    @pytest.mark.parametrize(
+        ("content", "hint"),
+        [(META + ",".join(COLUMNS), "with tabs"),
+         ("<html>", "is a VCF"),
+         ("##fileformat=VCFv3.3\n", "vcf-convert"),
+         (text(changed(1, "1e5")), "no 1e5"),
+         (text(changed(3, "-")), "the base before it"),
+         (text(changed(5, "")), "written as a point"),
+         (text(changed(7, "DP=1; AF=1")), "without spaces"),
+         (text([*RECORD, "GT:DP", "0/1:1:2"], samples=["a"]), "order of FORMAT"),
+         (text(["\t".join(RECORD).replace("\t", " ")]), "spaces in place of tabs")],
+    )  # fmt: skip
+    def test_what_to_do(self, parse, content, hint):
+        with pytest.raises(BadInput) as caught:
+            parse(content)
+        assert hint in caught.value.hint
+
     def test_samples_are_named_once(self, parse):
         for samples, code in (
             (["a", "a"], "duplicate_sample_ids"),
@@ -331,6 +348,14 @@ class TestText:
         dataset = parse(pack(mark + content.replace("\n", end).encode()))
         assert dataset.samples["sample_id"].to_list() == ["é"] and dataset.notices == ()
         assert len(rows(dataset)) == 1
+
+    def test_damage_that_only_a_checksum_shows(self, parse):
+        good = text(*[[*RECORD, "GT", "0/1"]] * 50, samples=["S1"]).encode()
+        packed = bytearray(gzip.compress(good, compresslevel=0))
+        packed[packed.rindex(b"GT\t0/1") + 2] = ord(" ")
+        with pytest.raises(BadInput) as caught:
+            parse(bytes(packed))
+        assert caught.value.code == "corrupt_gzip"
 
     @pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
     @pytest.mark.parametrize("pack", [bytes, gzip.compress])
