@@ -27,6 +27,12 @@ _HEADER = re.compile(
 )
 """What the first cell of a header says; R writes `x`, `V1`, or nothing above row numbers."""
 
+_QUOTED = re.compile(r'"[^"]*"(?: +"[^"]*")+')
+"""A line as R's `write.table` writes it, cells in quotes with spaces between."""
+
+_SPACED = re.compile(r"ENS[A-Z]*[GT]\d{6,}(?:\.\d+)? ")
+"""An Ensembl id with something behind, as where tabs became spaces."""
+
 _FEATURE_COLUMNS = ("name", "feature_type", "chromosome", "start", "end")
 """After the id: two columns since version 3, five with positions (multiome)."""
 
@@ -105,17 +111,39 @@ def read_list(path: Path, role: str) -> NameList:
     if lines == [""]:
         return NameList(file, role, ([],))
     ending = file.lower().removesuffix(".gz").rpartition(".")[2]
-    if ending == "csv":
-        ids, *others = _without_row_numbers(_columns([*csv.reader(lines)]))
-    elif b"\t" not in data:
-        ids, *others = (_unquoted(lines, data),)
-    else:
-        rows = [line.rstrip("\t").split("\t") for line in lines]
-        ids, *others = (_unquoted(column, data) for column in _columns(rows))
+    rows = _rows(lines, data, ending)
+    if rows is None:
+        return NameList(file, role, (_unquoted(lines, data),), notices=notices)
+    bare = rows if ending == "bed" else _without_row_numbers(rows)
+    if bare is not rows and rows[0][0]:
+        message = f"the first column of {file} counts its rows, and is left out"
+        notices = (*notices, Notice("row_numbers", message))
+    ids, *others = _columns(bare)
     columns = (ids, *([cell or None for cell in each] for each in others))
     if ending == "bed" and len(columns) >= _REGION:
         columns = (_regions(columns), *columns)
     return NameList(file, role, columns, notices=notices)
+
+
+def _rows(lines: Sequence[str], data: bytes, ending: str) -> list[list[str]] | None:
+    """The cells of each line; None where each line is one.
+
+    Beside tabs, which are the rule, commas separate where each line has as many, and spaces where R
+    quotes the cells or the first is an Ensembl id.
+    """
+    if b"\t" in data and ending != "csv":
+        rows = [line.rstrip("\t").split("\t") for line in lines]
+        return [[unquote(cell) for cell in row] for row in rows] if b'"' in data else rows
+    commas = {line.count(",") for line in lines} if b"," in data else {0}
+    if ending == "csv" or (len(commas) == 1 and 0 not in commas):
+        return [*csv.reader(lines)]
+    if b" " not in data or len(lines) == 1:
+        return None
+    if all(map(_QUOTED.fullmatch, lines[1:])):
+        return [*csv.reader(lines, delimiter=" ", skipinitialspace=True)]
+    if all(map(_SPACED.match, lines[1:])):
+        return [line.split(maxsplit=2) for line in lines]
+    return None
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> list[Sequence[str | None]]:
@@ -123,12 +151,24 @@ def _columns(rows: Sequence[Sequence[str]]) -> list[Sequence[str | None]]:
     return [[row[i] if i < len(row) else None for row in rows] for i in range(width)]
 
 
-def _without_row_numbers(columns: list[Sequence[str | None]]) -> list[Sequence[str | None]]:
-    """The columns without a first one that counts the rows, and has no name."""
-    counted = [str(i) for i in range(len(columns[0]))]
-    below = list(columns[0][1:])
-    numbers = not columns[0][0] and below and below in (counted[1:], counted[:-1])
-    return columns[1:] if numbers and len(columns) > 1 else columns
+def _without_row_numbers(rows: list[list[str]]) -> list[list[str]]:
+    """The rows without a first cell that counts them, whether a header has a cell for it or not."""
+    first, below = rows[0], rows[1:]
+    if not below or min(map(len, below)) < 2 or not _counted(below):
+        return rows
+    if first and not first[0]:
+        return [row[1:] for row in rows]
+    if all(len(row) == len(first) + 1 for row in below):
+        return [first, *(row[1:] for row in below)]
+    return [row[1:] for row in rows] if len(first) > 1 and _counted(rows) else rows
+
+
+def _counted(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the first cells count the rows from 0, 1 or 2; a first row may be a header."""
+    begin = rows[0][0]
+    return begin in ("0", "1", "2") and all(
+        row[0] == str(number) for number, row in enumerate(rows, int(begin))
+    )
 
 
 def _regions(columns: Sequence[Sequence[str | None]]) -> list[str]:

@@ -126,6 +126,31 @@ GOOD: dict[str, tuple[dict[str, str | bytes], list[str]]] = {
         },
         ["header_in_list", "header_in_list"],
     ),
+    "row numbers and spaces of R": (
+        {
+            **PLAIN,
+            "barcodes.tsv": '"x"\n'
+            + "".join(f'"{i}" "{name}"\n' for i, name in enumerate(barcodes(3), 1)),
+            "features.tsv": '"V1"\t"V2"\n'
+            + "".join(f'"{i}"\t"{a}"\t"{b}"\n' for i, (a, b) in enumerate(features(5), 1)),
+        },
+        ["row_numbers", "header_in_list", "row_numbers", "header_in_list"],
+    ),
+    "row numbers alone": (
+        {**PLAIN, "barcodes.tsv": "".join(f"{i}\t{n}\n" for i, n in enumerate(barcodes(3)))},
+        ["row_numbers"],
+    ),
+    "spaces for tabs": (
+        {
+            **PLAIN,
+            "features.tsv": "".join(f"{a} {b} Gene Expression\n" for a, b in features(5)),
+        },
+        [],
+    ),
+    "commas for tabs": (
+        {**PLAIN, "features.tsv": "".join(f"{a},{b}\n" for a, b in features(5))},
+        [],
+    ),
     "sorted by feature": (
         {
             **PLAIN,
