@@ -46,12 +46,11 @@ protein_id symbol transcript transcript_id uniprot variant variant_id
 """
 _FEATURES = frozenset(_FEATURE_WORDS.split())
 
-_RESULT_WORDS = """
-adj_p_val adj_p_value adj_pvalue adjusted_p_value aveexpr avg_log2fc basemean fdr fold_change
-foldchange lfcse log2_fold_change log2fc log2foldchange logfc p_adj p_val p_val_adj p_value padj
-pval pvalue q_value qval qvalue
-"""
-_RESULTS = frozenset(_RESULT_WORDS.split())
+_RESULT = re.compile(
+    r"(?:^|_)(?:log_?\d*_?fc|(?:log_?\d*_?)?fold_?changes?|l2fc|lfc_?se|adj_?p|fdr|fwer"
+    r"|p_?(?:vals?|values?|adj|adjust)|q_?(?:vals?|values?)|log_?10_?p)(?:$|_)"
+)
+_RESULT_WORDS = frozenset(["aveexpr", "base_mean", "basemean", "log_cpm", "logcpm"])
 
 _WORDS = """
 age ancestry batch biopsy bmi cellline celltype characteristics cluster cohort compartment
@@ -67,9 +66,14 @@ age age_at_diagnosis avgspotlen bases batch bmi bytes cluster day days days_to_b
 days_to_death days_to_last_follow_up dose doublet_score g2m_score grade height insertsize leiden
 louvain mbases mbytes n_counts n_genes n_genes_by_counts ncount_rna nfeature_rna nreads passage
 pct_counts_mt percent_mito percent_mt pmi purity replicate rin s_score seurat_clusters
-size_factor spots stage survival time total_counts tsne_1 tsne_2 umap_1 umap_2 weight year
+size_factor spots stage survival time total_counts weight year
 """
 _METADATA_NUMBERS = frozenset(_NUMBER_WORDS.split())
+
+_AXIS = re.compile(
+    r"(?:x_)?(?:dc|diffmap|dim|harmony|ic|lsi|mds|nmf|pc|pca|phate|scvi|tsne|umap)_?\d+"
+)
+"""Coordinates of samples in a space of few dimensions."""
 
 _ELEMENT = re.compile(r"[^0-9a-z]+")
 _OLD_SRA = re.compile(r"_[sl]$")
@@ -95,7 +99,8 @@ def names_features(name: str) -> bool:
 
 def names_results(name: str) -> bool:
     """Whether a column of this name tells results of a comparison."""
-    return folded(name) in _RESULTS
+    plain = folded(name)
+    return plain in _RESULT_WORDS or _RESULT.search(plain) is not None
 
 
 def names_metadata(name: str) -> bool:
@@ -106,3 +111,8 @@ def names_metadata(name: str) -> bool:
 def names_metadata_number(name: str) -> bool:
     """Whether numbers of this name describe samples, and are no values of a matrix."""
     return folded(name) in _METADATA_NUMBERS
+
+
+def names_axis(name: str) -> bool:
+    """Whether a column of this name has coordinates of samples, as `UMAP_1` and `PC2` do."""
+    return _AXIS.fullmatch(folded(name)) is not None

@@ -104,6 +104,11 @@ def totals(ids: pl.Series, program: str) -> pl.Series:
     return marked | ids.is_in(_HTSEQ_TOTALS) if program == "htseq" else marked
 
 
+def is_total(names: pl.Series) -> pl.Series:
+    """Which names are those that htseq and STAR give to reads outside of features."""
+    return names.is_in(_STAR_TOTALS) | names.str.strip_prefix("__").is_in(_HTSEQ_TOTALS)
+
+
 def kind_of(head: bytes, *, lone: bool = True) -> Kind | None:
     """The kind of a file by its beginning; None where it is none of these.
 

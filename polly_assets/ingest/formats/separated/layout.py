@@ -56,8 +56,9 @@ class Separated:
         return self.data[self.start :].decode()
 
     def column(self, place: int) -> list[str]:
-        """The cells of a column, from all rows that have it."""
-        return [row[place].strip() for row in self.cells(place + 1) if place < len(row)]
+        """The cells of a column that are not empty."""
+        rows = self.cells(place + 1)
+        return [cell for row in rows if place < len(row) and (cell := row[place].strip())]
 
     def cells(self, columns: int) -> Iterator[list[str]]:
         """Each row's cells, the first `columns` at least; blank lines are rows, too."""
@@ -193,7 +194,10 @@ def with_points(file: Separated, columns: Collection[int], name: str) -> Separat
 
 
 def _pointed(row: Sequence[str], columns: Collection[int]) -> list[str]:
-    return [cell.replace(",", ".") if i in columns else cell for i, cell in enumerate(row)]
+    return [
+        cell.replace(",", ".") if i in columns and "." not in cell else cell
+        for i, cell in enumerate(row)
+    ]
 
 
 def read_rows(

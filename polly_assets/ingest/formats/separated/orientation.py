@@ -11,23 +11,25 @@ from collections.abc import Collection, Iterable, Sequence
 
 import polars as pl
 
+from polly_assets.ingest.formats.beside.sample_names import folded, names_results
 from polly_assets.ingest.formats.h5ad.exchanged import names_genes
 from polly_assets.ingest.formats.streams.table import is_missing
 
 _ANNOTATION_WORDS = """
-biotype chr chrom chromosome chromosome_name description effective_length end end_position
-ensembl ensembl_gene_id ensembl_id ensemblid entrez entrez_gene_id entrez_id entrezgene
-entrezgene_id entrezid gc_content gene gene_biotype gene_description gene_id gene_length
-gene_name gene_short_name gene_symbol gene_title gene_type gene_version geneid genename
-genesymbol hgnc_id hgnc_symbol hugo_symbol length percentage_gene_gc_content probe_id refseq
-start start_position strand symbol transcript_id transcript_length tss_id
-adj_p_val adj_p_value adjusted_p_value adj_pvalue aveexpr avg_log2fc basemean eff_length fdr
-fold_change foldchange lfcse log2_fold_change log2fc log2foldchange logcpm logfc p_adj p_val
-p_val_adj p_value padj pct_1 pct_2 pval pvalue q_value qval qvalue
+biotype chr chrom chrom_end chrom_start chromend chromosome chromosome_name
+chromosome_scaffold_name chromstart cytoband description eff_length effective_length end
+end_position ensembl ensembl_gene_id ensembl_id ensemblid entrez entrez_gene_id entrez_id
+entrezgene entrezgene_id entrezid exon_count gc_content gene gene_biotype gene_chr
+gene_description gene_end gene_end_bp gene_gc_content gene_id gene_length gene_name
+gene_short_name gene_stable_id gene_start gene_start_bp gene_strand gene_symbol gene_title
+gene_type gene_version geneid genename genesymbol hgnc_id hgnc_symbol hugo_symbol length
+ncbi_gene_formerly_entrezgene_id ncbi_gene_id pct_1 pct_2 percentage_gene_gc_content probe_id
+refseq start start_position strand symbol transcript_end transcript_end_bp transcript_id
+transcript_length transcript_start transcript_start_bp tss_id tx_end tx_start txend txstart
 """
 
 ANNOTATIONS = frozenset(_ANNOTATION_WORDS.split())
-"""Names (lower case, `_` for space, dot and hyphen) of columns that describe features."""
+"""Names (as `folded`) of columns that describe features; those of results do, too."""
 
 _SAMPLE_WORDS = """
 barcode biosample cell cellbarcode cellid cellline cellname depmapid donor donorid geoaccession gsm
@@ -38,6 +40,12 @@ _SAMPLE_COLUMNS = frozenset(_SAMPLE_WORDS.split())
 """Names (letters and digits alone) of columns that tell the sample of each row."""
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?inf(inity)?", re.IGNORECASE)
+_WRITTEN = re.compile(
+    r"[\u2212\u2013]\d+([.,]\d+)?([eE][+-]?\d+)?"
+    r"|[+\u2212\u2013-]?\d{1,3}([ '\u2019\u00a0\u2009\u202f]\d{3})+([.,]\d+)?"
+)
+"""Numbers as people write them, which are told as mistakes."""
+
 _COMMAS = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?|[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?")
 _WHOLE = re.compile(r"[+-]?\d+")
@@ -47,6 +55,9 @@ _BARCODE = re.compile(r"(.*[_\-:.])?[ACGTN]{8,}([-_.]\w+)*")
 _CELL = re.compile(r"(.*[_\-:.])?[ACGTN]{10,18}([-_.]\w+)*")
 _ACCESSION = re.compile(r"GSM\d+|[SED]RR\d+|ACH-\d{6}|(TCGA|GTEX)-\w+(-\w+)*")
 _NUMBERED_GENE = re.compile(r"[A-Z][A-Za-z0-9.-]* \(\d+\)")
+_PROBE = re.compile(
+    r"\d+|.*_at|(ILMN|A|cg|rs|NM|NR|XM|XR|UGT|TC|AFFX)_?\d.*|hsa-.*|[ACGTN]{19,}|[OPQ]\d\w{3}\d(-\d+)?|.*:.*"
+)
 _MANY_COLUMNS = 50
 _COLUMNS_PER_ROW = 5
 
@@ -65,11 +76,12 @@ def is_text_column(cells: Sequence[str]) -> bool:
     """Whether more than half of a column's cells that are not missing are not numbers.
 
     Less than that is a number column with a mistake, which must be reported; and so is one
-    whose numbers are written with commas.
+    whose numbers are written with commas, marks between thousands or a printer's minus.
     """
-    present = [cell for cell in cells if not is_missing(cell)]
+    present = [cell.strip() for cell in cells if not is_missing(cell)]
     numbers = sum(
-        is_number(cell) or _COMMAS.fullmatch(cell.strip()) is not None for cell in present
+        is_number(cell) or any(form.fullmatch(cell) for form in (_COMMAS, _WRITTEN))
+        for cell in present
     )
     return numbers * 2 < len(present)
 
@@ -107,27 +119,36 @@ def is_sample_column(name: str) -> bool:
 
 def is_annotation(name: str) -> bool:
     """Whether a column of this name describes features."""
-    return re.sub(r"[ .\-]+", "_", name.strip()).lower() in ANNOTATIONS
+    return folded(name) in ANNOTATIONS or names_results(name)
 
 
 def looks_like_samples_as_rows(header: Sequence[str], rows: Sequence[str], count: int) -> bool:
     """Whether a matrix without a sidecar has samples as rows.
 
     Whatever its size it has where the rows are barcodes of cells or accessions (GSM, SRR, TCGA,
-    ACH, ...) and the columns look like genes; and where the columns are surely genes (Ensembl
-    ids, or `TP53 (7157)` as DepMap has them) and the rows are no genes. Else it has where
+    ACH, ...) and the columns are neither these nor called alike; where the columns are surely
+    genes (Ensembl ids, or `TP53 (7157)` as DepMap has them) and the rows are no genes; and where
+    three columns are called as well-known genes are, and the rows neither as genes nor as probes
+    (`1007_s_at`, `cg0001`). Else it has where
     all of these hold: at least 50 columns and 5 columns per row (`count` rows);
     the column names look like genes (Ensembl ids, or symbols that do not all begin alike and
     of which at least 1 in 10 differs from the others in more than digits); the row ids look
     like cells or samples (barcodes, or names of which at most half differ in more than
     digits, as `Cell_1`, `GSM12`).
     """
-    if _mostly(rows, _CELL, _ACCESSION) and not _mostly(header, _CELL, _ACCESSION):
+    if is_barcodes(rows) and not is_barcodes(header):
         return looks_like_genes(header)
     if _mostly(header, _ENSEMBL, _NUMBERED_GENE) and not _mostly(rows, _ENSEMBL, _NUMBERED_GENE):
         return not names_genes(pl.Series(rows, dtype=pl.String))
+    if names_genes(pl.Series(header, dtype=pl.String)) and not _mostly(rows, _ENSEMBL, _PROBE):
+        return not names_genes(pl.Series(rows, dtype=pl.String)) and _sample_like(rows)
     wide = len(header) >= max(_MANY_COLUMNS, _COLUMNS_PER_ROW * count)
     return wide and looks_like_genes(header) and _sample_like(rows)
+
+
+def is_barcodes(names: Sequence[str]) -> bool:
+    """Whether names are barcodes of cells, or accessions of samples."""
+    return _mostly(names, _CELL, _ACCESSION)
 
 
 def _mostly(names: Sequence[str], *patterns: re.Pattern[str]) -> bool:

@@ -29,6 +29,7 @@ from polly_assets.ingest.formats.separated.layout import (
     present_cells,
     with_points,
 )
+from polly_assets.ingest.formats.separated.no_matrix import check_header
 from polly_assets.ingest.formats.separated.orientation import (
     has_decimal_commas,
     is_text_column,
@@ -43,6 +44,7 @@ from polly_assets.ingest.formats.separated.sample_table import (
     id_columns,
     typed,
 )
+from polly_assets.ingest.formats.separated.totals import without_totals
 from polly_assets.ingest.formats.streams.lines import Blocks, Stretch
 from polly_assets.ingest.formats.streams.table import Layout, in_records, is_missing, read_blocks
 from polly_assets.ingest.formats.unsupported import is_other
@@ -163,10 +165,14 @@ def _read(source: Source, format_name: str) -> ParsedDataset:
         return _dataset(described, format_name, file, (), told)
     table = _columns(file, source, text, ids)
     planned = plan(table, sidecars, source.name)
+    check_header(file.probe, planned.values, source.name, file.first_line)
     layout = _layout(file, planned.values)
     rows, matrix = read_blocks(body, layout, source.name, transposed=planned.transposed)
     rows = rows.select(f"c{i}" for i in planned.others())
     samples, features, more = split(table, planned, rows, _places(file, ids), source.name)
+    if not planned.transposed:
+        samples, features, matrix, totals = without_totals(samples, features, matrix)
+        more = (*more, *totals)
     described = describe(source, samples, features, sidecars)
     told = (*blocks.notices, *file.notices, *notices, *planned.notices, *more)
     told += _rounded(matrix) if layout.integers else ()

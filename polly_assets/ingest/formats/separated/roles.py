@@ -9,15 +9,27 @@ Keep out: reading files, and the patterns of names and cells (`orientation`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
-from polly_assets.ingest.formats.beside.sample_names import names_features
+from polly_assets.ingest.formats.beside.sample_names import (
+    folded,
+    names_features,
+    names_metadata_number,
+)
 from polly_assets.ingest.formats.beside.sidecars import Sidecar
 from polly_assets.ingest.formats.checks import check_features, check_samples
+from polly_assets.ingest.formats.counts.kinds import is_total
 from polly_assets.ingest.formats.matching import loosest
+from polly_assets.ingest.formats.separated.no_matrix import (
+    check_long,
+    check_square,
+    is_statistic,
+    only_statistics,
+)
 from polly_assets.ingest.formats.separated.orientation import (
     is_annotation,
     is_number,
@@ -35,8 +47,13 @@ _TEXT_COLUMNS = 5
 
 _LISTED = 10
 
-_STATISTICS = frozenset({"b", "cluster", "f", "lr", "score", "stat", "t", "z"})
-"""What stands beside fold changes or places of features, and might be a sample elsewhere."""
+_TITLE = re.compile(
+    r"(?:^|_)(?:ids?|ref|names?|genes?|symbols?|probes?|features?|samples?|index|rows?|tags?)(?:_|$)"
+)
+"""Words of names of columns."""
+
+_INTENSITIES = ("lfq intensity ", "reporter intensity corrected ", "ibaq ", "intensity ")
+"""How MaxQuant calls the columns of samples, the best first; it has many other numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,50 +95,97 @@ class Plan:
 def plan(table: Columns, sidecars: Sequence[Sidecar], file: str) -> Plan:
     """What each column is.
 
-    Raises BadInput `no_numeric_columns`, `no_sample_columns`, `no_header` or `long_table`.
+    Raises BadInput `no_numeric_columns`, `no_sample_columns`, `no_header`, `long_table`,
+    `square_matrix` or `plate_layout`.
     """
     values = [number and i != table.ids for i, number in enumerate(table.numbers)]
     described = {loosest(name) for sidecar in sidecars for name in sidecar.sample_ids()}
     count = sum(values)
     if not count or (not described and len(values) - count > _TEXT_COLUMNS + 2 * count):
         raise _no_matrix(table, count, file)
-    if not described:
-        _check_long(table, values, file)
+    found, kept = _described_columns(table, values, described)
+    left = [name for name, value in zip(table.names, found, strict=True) if value]
+    results = not left or bool(kept and all(map(is_statistic, left))) or only_statistics(left)
+    _check_matrix(table, values, sidecars, bool(described) or results, file)
     transposed, notices = _orientation(table, values, sidecars, described)
     if transposed:
-        return Plan(True, table.ids, tuple(values), notices)
-    kept, beside = _described_columns(table, values, described)
-    notices = (*notices, *kept)
-    names = {name.strip().lower() for name, value in zip(table.names, beside, strict=True) if value}
-    if not names or (kept and names <= _STATISTICS):
+        found, kept = _without_metadata(table, values)
+        return Plan(True, table.ids, found, (*notices, *kept))
+    if results:
         raise _no_samples(table, file)
     if not sidecars:
-        notices = (*notices, *_numbered(table, beside, file))
-    return Plan(False, table.ids, tuple(beside), notices)
+        kept = (*kept, *_numbered(table, found, file))
+    return Plan(False, table.ids, found, (*notices, *kept))
+
+
+def _check_matrix(
+    table: Columns, values: Sequence[bool], sidecars: Sequence[Sidecar], known: bool, file: str
+) -> None:
+    """Raises BadInput where numbers are no matrix; one that is `known` is no long table."""
+    if not known:
+        check_long(table.names, values, table.ids, table.row_ids, file, table.place)
+    if not any(sidecar.orientation for sidecar in sidecars):
+        names = [name for name, value in zip(table.names, values, strict=True) if value]
+        check_square(names, table.first_ids, table.row_ids, file, table.place)
+
+
+def _without_metadata(
+    table: Columns, values: Sequence[bool]
+) -> tuple[tuple[bool, ...], tuple[Notice, ...]]:
+    """Which columns are features where samples are rows, and a Notice on numbers that are none.
+
+    Ages, doses and totals beside features describe the samples, as text does.
+    """
+    totals = is_total(pl.Series(table.names, dtype=pl.String))
+    columns = zip(values, table.names, totals, strict=True)
+    beside = [value and (total or names_metadata_number(name)) for value, name, total in columns]
+    if not any(beside) or beside == list(values):
+        return tuple(values), ()
+    shown = _some([name for name, other in zip(table.names, beside, strict=True) if other])
+    message = f"columns that describe samples: {shown}"
+    found = tuple(value and not other for value, other in zip(values, beside, strict=True))
+    return found, (Notice("columns_as_sample_metadata", message),)
 
 
 def _described_columns(
     table: Columns, values: Sequence[bool], described: set[str]
-) -> tuple[tuple[Notice, ...], list[bool]]:
+) -> tuple[tuple[bool, ...], tuple[Notice, ...]]:
     """Which columns are samples, and a Notice on those that one might take for samples."""
     named = (
         [i for i, name in enumerate(table.names) if i != table.ids and loosest(name) in described]
         if described
         else []
     )
+    measured = None if named else _measured(table.names)
     found, kept, seen = [], [], False
     for i, name in enumerate(table.names):
         before = bool(named) and i < named[0]
-        value = values[i] and (i in named or not (is_annotation(name) or before))
+        other = measured is not None and i not in measured
+        value = values[i] and (i in named or not (is_annotation(name) or before or other))
         if i != table.ids and not value and name.strip() and (values[i] or seen):
             kept.append(name)
         found.append(value)
         seen = seen or value
     if not kept:
-        return (), found
-    more = f" and {len(kept) - _LISTED} more" if len(kept) > _LISTED else ""
-    message = f"columns that describe features: {', '.join(kept[:_LISTED])}{more}"
-    return (Notice("columns_as_feature_metadata", message),), found
+        return tuple(found), ()
+    message = f"columns that describe features: {_some(kept)}"
+    return tuple(found), (Notice("columns_as_feature_metadata", message),)
+
+
+def _measured(names: Sequence[str]) -> set[int] | None:
+    """The columns of samples in a table of MaxQuant; None in others."""
+    lower = [name.strip().lower() for name in names]
+    if not {"protein ids", "majority protein ids", "id", "peptide ids"} & {*lower}:
+        return None
+    for start in _INTENSITIES:
+        if found := {i for i, name in enumerate(lower) if name.startswith(start)}:
+            return found
+    return None
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return f"{', '.join(names[:_LISTED])}{more}"
 
 
 def _no_matrix(table: Columns, numbers: int, file: str) -> BadInput:
@@ -158,28 +222,6 @@ def _no_samples(table: Columns, file: str) -> BadInput:
     )
 
 
-def _check_long(table: Columns, values: Sequence[bool], file: str) -> None:
-    """Raises BadInput `long_table` for one value per row beside a column of samples.
-
-    It is long where rows repeat an id, or another column tells features.
-    """
-    samples = [is_sample_column(name) for name in table.names]
-    single = sum(value and not of for value, of in zip(values, samples, strict=True)) == 1
-    if not single or not any(samples) or len(values) < 3:
-        return
-    ids = list(table.row_ids())
-    if len(set(ids)) == len(ids) and not any(map(names_features, table.names)):
-        return
-    raise BadInput(
-        "long_table",
-        f"found one value per row of the columns {', '.join(table.names[:_LISTED])}, expected "
-        "a matrix: one row per feature and one column per sample",
-        file=file,
-        place=table.place,
-        hint="widen it first, such as with pandas: table.pivot(index=..., columns=..., values=...)",
-    )
-
-
 def _orientation(
     table: Columns, values: Sequence[bool], sidecars: Sequence[Sidecar], described: set[str]
 ) -> tuple[bool, tuple[Notice, ...]]:
@@ -211,7 +253,7 @@ def _numbered(table: Columns, values: Sequence[bool], file: str) -> tuple[Notice
     """A Notice where samples are called by numbers; BadInput `no_header` where these are values.
 
     They are where one has a point, comes twice or is alone, or where the cell before them is an
-    id like those below it.
+    id like those below it, or as genes are called.
     """
     names = [name.strip() for i, name in enumerate(table.names) if values[i]]
     if not all(map(is_number, names)):
@@ -220,7 +262,8 @@ def _numbered(table: Columns, values: Sequence[bool], file: str) -> tuple[Notice
     alike = [shape_of(name) == shape_of(corner) for name in table.first_ids]
     whole = all(name.isdecimal() for name in names)
     several = len(names) > 1 and len(set(names)) == len(names)
-    if whole and several and not (corner and sum(alike) * 2 > len(alike)):
+    told = corner and (sum(alike) * 2 > len(alike) or _names_gene(corner))
+    if whole and several and not told:
         message = f"samples are called by numbers ({', '.join(names[:3])}): is that the header?"
         return (Notice("numbers_as_sample_ids", message),)
     raise BadInput(
@@ -230,6 +273,13 @@ def _numbered(table: Columns, values: Sequence[bool], file: str) -> tuple[Notice
         place=table.names_place,
         hint="put a first row before it, with the name of each column",
     )
+
+
+def _names_gene(corner: str) -> bool:
+    """Whether a cell is spelled as genes are and is no name of a column: `TP53`, `MYC`."""
+    capital = len(corner) > 1 and corner.upper() == corner and corner[:1].isalpha()
+    header = is_annotation(corner) or is_sample_column(corner) or names_features(corner)
+    return capital and not header and _TITLE.search(folded(corner)) is None
 
 
 def split(

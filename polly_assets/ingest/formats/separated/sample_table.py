@@ -30,6 +30,7 @@ from polly_assets.ingest.formats.beside.sample_names import (
     ID_RANKS,
     folded,
     is_accession,
+    names_axis,
     names_features,
     names_metadata,
     names_metadata_number,
@@ -40,6 +41,7 @@ from polly_assets.ingest.formats.h5ad.exchanged import exchanged
 from polly_assets.ingest.formats.matching import loosest
 from polly_assets.ingest.formats.separated.orientation import (
     is_annotation,
+    is_barcodes,
     is_number,
     looks_like_genes,
     shape_of,
@@ -98,16 +100,21 @@ def id_columns(look: Look, sidecars: Sequence[Sidecar]) -> tuple[int, ...]:
 def _few_numbers(look: Look) -> bool:
     """Rule 4."""
     named = [i for i, name in enumerate(look.names) if i != look.ids and name.strip()]
-    perhaps = [i for i in named if look.numbers[i] and not names_metadata_number(look.names[i])]
+    perhaps = [i for i in named if look.numbers[i] and not _describes(look.names[i])]
     if not perhaps:
         return bool(named)
     full = [i for i in named if not all(map(is_missing, look.cells(i)))]
     return 2 * len({*perhaps} & {*full}) < len(full)
 
 
+def _describes(name: str) -> bool:
+    """Whether numbers of this name describe samples."""
+    return names_metadata_number(name) or names_axis(name)
+
+
 def _alike(names: Sequence[str]) -> bool:
     """Whether all names, or most of three and more, differ in their digits only."""
-    shapes = [shape_of(name) for name in names]
+    shapes = [shape_of(name) for name in names if not names_axis(name)]
     most = max((shapes.count(shape) for shape in set(shapes) if "0" in shape), default=0)
     return most > 0 and (most == len(shapes) or (most > 2 and 2 * most > len(shapes)))
 
@@ -145,7 +152,8 @@ def _ranked(look: Look) -> list[int]:
         rank = ID_RANKS.get(folded(name))
         if rank is None and not look.numbers[i]:
             cells = look.cells(i)
-            rank = ACCESSION_RANK if cells and all(map(is_accession, cells)) else None
+            told = bool(cells) and (all(map(is_accession, cells)) or is_barcodes(cells))
+            rank = ACCESSION_RANK if told else None
         if rank is not None:
             ranks[i] = rank
     return sorted(ranks, key=lambda i: (ranks[i], i))
@@ -155,13 +163,15 @@ def _unnamed_ids(look: Look, first: Sequence[str], others: Sequence[str]) -> set
     """The first column, where it may name samples though it is not called so."""
     cells = look.cells(look.ids)
     good = len(cells) > 1 and len(set(cells)) == len(cells) == len(first)
-    if not good or any(len(cell) > _LONGEST_ID or is_number(cell) for cell in cells):
+    if not good or any(len(cell) > _LONGEST_ID for cell in cells):
         return set()
     if looks_like_genes(cells) or is_annotation(look.names[look.ids]):
         return set()
     if any(map(is_annotation, others)):
         return set()
-    words = sum(map(names_metadata, others))
+    words = sum(names_metadata(name) or _describes(name) for name in others)
+    if any(map(is_number, cells)) and (words < 2 or not look.names[look.ids].strip()):
+        return set()
     numbers = sum(look.numbers[i] for i in range(len(look.names)) if i != look.ids)
     return {look.ids} if words > (numbers > 0) else set()
 

@@ -31,7 +31,18 @@ MISSING = ("", "#n/a", "<na>", "n/a", "na", "nan", "none", "null")
 
 _CAREFUL_ROWS = 2048
 _MAX_RECORD_BYTES = 64 * 1024**2
-_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
+_MISWRITTEN = (
+    (r"[+-]?\d{1,3}([ ,.'\u2019_\u00a0\u2009\u202f]\d{3})+([.,]\d+)?",
+     "write numbers without marks between the thousands, and with decimal points"),
+    (r"[+-]?\d+,\d+", "write decimal points, not commas"),
+    (r"[\u2212\u2013].*", "write the minus sign as the hyphen of the keyboard (-)"),
+    (r"#[A-Z0-9/]+[!?]", "a formula failed in the spreadsheet: mend it there, or empty the cell"),
+    (r"=.*", "this is a formula: save its value"),
+    (r".*", "correct the cell; a missing value is an empty cell or NA"),
+)  # fmt: skip
+"""How cells that are no numbers may be written, and what to do; the first that fits counts."""
+
+_LONGEST_NUMBER = 400
 _QUOTED = r'^"(?:[^"]|"")*"$'
 
 Values = native.Values
@@ -261,16 +272,14 @@ def _refuse(chunk: list[tuple[int, list[str]]], at: int, layout: Layout, file: s
     line, row = chunk[at // len(positions)]
     column = positions[at % len(positions)]
     cell = row[column]
-    comma = _DECIMAL_COMMA.fullmatch(cell.strip())
+    bare = cell.strip()[:_LONGEST_NUMBER]
     raise BadInput(
         "not_a_number",
         f"found {cell[:60]!r} for column {layout.columns[column]!r} of row {row[0][:60]!r}, "
         "expected a number",
         file=file,
         place=f"line {line}, column {column + 1}",
-        hint="write decimal points, not commas"
-        if comma
-        else "correct the cell; a missing value is an empty cell or NA",
+        hint=next(hint for form, hint in _MISWRITTEN if re.fullmatch(form, bare, re.DOTALL)),
     )
 
 
