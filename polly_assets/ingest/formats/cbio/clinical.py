@@ -50,16 +50,16 @@ def is_clinical(header: str) -> bool:
     return PATIENT in names or {SAMPLE, "SAMPLE_TYPE"} <= names
 
 
-def read_clinical(path: Path, file: str) -> Clinical:
-    """Read a clinical table.
+def read_clinical(path: Path, file: str, *, key: str = "") -> Clinical:
+    """Read a clinical table: of samples, or of patients where it has none, if `key` is not given.
 
-    Raises BadInput `missing_columns`, `ragged_row`, `duplicate_sample_ids`,
+    Raises BadInput `missing_columns`, `duplicate_columns`, `ragged_row`, `duplicate_sample_ids`,
     `duplicate_patient_ids`, `missing_sample_id`, `missing_patient_id` or `no_rows`.
     """
     lines, tally = Lines(path, file), Tally()
     numbered = iter(lines)
     above, header, line = _above(numbered, file)
-    key = _key(header, file, line)
+    key = _key(header, key, file, line)
     column = [name.upper() for name in header].index(key)
     rows = [
         (n, fit(text.split("\t"), len(header), n, file)) for n, text in numbered if text.strip()
@@ -68,6 +68,8 @@ def read_clinical(path: Path, file: str) -> Clinical:
         raise _no_rows(file, line)
     _check_ids(rows, column, key, file)
     _notice_names(header, [(n, row[column].strip()) for n, row in rows], column, tally, line)
+    if key == SAMPLE:
+        _notice_patients(header, rows, tally, line)
     kinds = _kinds(above, len(header), file, tally)
     others = [i for i in range(len(header)) if i != column]
     names = unique_names([header[i] for i in others], "sample_id")
@@ -109,14 +111,23 @@ def _no_rows(file: str, line: int) -> BadInput:
     )
 
 
-def _key(header: Sequence[str], file: str, line: int) -> str:
+def _key(header: Sequence[str], wanted: str, file: str, line: int) -> str:
     upper = [name.upper() for name in header]
-    for key in (SAMPLE, PATIENT):
+    for key in (wanted,) if wanted else (SAMPLE, PATIENT):
+        if upper.count(key) > 1:
+            raise BadInput(
+                "duplicate_columns",
+                f"{upper.count(key)} columns are called {key}, expected one",
+                file=file,
+                place=f"line {line}",
+                hint="remove or rename the others",
+            )
         if key in upper:
             return key
+    expected = wanted or f"{SAMPLE} or {PATIENT}"
     raise BadInput(
         "missing_columns",
-        f"the header has the columns {', '.join(header)[:80]}, expected {SAMPLE} or {PATIENT}",
+        f"the header has the columns {', '.join(header)[:80]}, expected {expected}",
         file=file,
         place=f"line {line}",
         hint="a clinical table names its samples or its patients, separated by tabs",
@@ -151,12 +162,30 @@ def _notice_names(
             message = f"id {name[:60]!r} has other characters than letters, digits, . _ and -"
             tally.note("odd_clinical_id", message, f"line {number}, column {column + 1}")
     for at, name in enumerate(header):
+        if name in header[:at]:
+            message = f"column {name[:60]!r} is there again; its values have a name of their own"
+            tally.note("odd_clinical_header", message, f"line {line}, column {at + 1}")
         if name != name.upper() or " " in name or name in _BANNED:
             message = (
                 f"column {name[:60]!r} is not in upper case without spaces, or is one that "
                 "cBioPortal computes itself"
             )
             tally.note("odd_clinical_header", message, f"line {line}, column {at + 1}")
+
+
+def _notice_patients(
+    header: Sequence[str], rows: Sequence[tuple[int, list[str]]], tally: Tally, line: int
+) -> None:
+    """Notice samples whose patient is not named, which cBioPortal would not take."""
+    upper = [name.upper() for name in header]
+    if PATIENT not in upper:
+        tally.note("odd_clinical_header", f"no column {PATIENT} names the patients", f"line {line}")
+        return
+    column = upper.index(PATIENT)
+    for number, row in rows:
+        if not row[column].strip():
+            message = f"the row has no {PATIENT}"
+            tally.note("odd_clinical_id", message, f"line {number}, column {column + 1}")
 
 
 def _kinds(above: Sequence[Sequence[str]], width: int, file: str, tally: Tally) -> list[str]:

@@ -8,7 +8,7 @@ Format: https://docs.cbioportal.org/file-formats/.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +38,9 @@ _LEADING = frozenset(
     (*_IDS, "cytoband", "name", "description", "url", "generic_entity_meta_properties")
 )
 _LONG = ("sample_id", "value")
+_ENTREZ = "entrez_gene_id"
+_NUMBER = r"^\s*(?:-?[0-9]+(\.0*)?|NA|)\s*$"
+_LISTED = 10
 _LIMITED = r"^\s*([<>])=?\s*"
 
 
@@ -119,7 +122,20 @@ def _features(text: pl.DataFrame, names: Sequence[str]) -> tuple[pl.DataFrame, t
     lower = {name.lower(): name for name in reversed(own)}
     ids = [pl.col(lower[name]).replace("", None) for name in _IDS if name in lower]
     ids = ids or [pl.col(own[0])]
-    return check_features(frame.select(pl.coalesce(ids).alias("feature_id"), pl.all()))
+    features, notices = check_features(frame.select(pl.coalesce(ids).alias("feature_id"), pl.all()))
+    return features, (*_odd_gene_numbers(features, lower), *notices)
+
+
+def _odd_gene_numbers(features: pl.DataFrame, names: Mapping[str, str]) -> Iterator[Notice]:
+    """A notice where Entrez numbers are none, as cBioPortal finds genes by them."""
+    if _ENTREZ not in names:
+        return
+    found = features[names[_ENTREZ]]
+    odd = found.filter(~found.str.contains(_NUMBER)).to_list()
+    if odd:
+        some = ", ".join(repr(cell[:60]) for cell in odd[:_LISTED])
+        message = f"{len(odd)} values of {names[_ENTREZ]} are no numbers of genes, such as {some}"
+        yield Notice("odd_gene_number", message)
 
 
 def _limited(

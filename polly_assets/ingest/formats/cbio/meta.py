@@ -7,14 +7,23 @@ Format: https://docs.cbioportal.org/file-formats/.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from polly_assets.ingest.formats.streams.lines import Lines
 from polly_resources.errors import BadInput
+from polly_resources.records import Notice
 
 ID = "cancer_study_identifier"
+
+_TYPE = "genetic_alteration_type"
+_KINDS = re.compile(
+    "CANCER_TYPE|CLINICAL|COPY_NUMBER_ALTERATION|FUSION|GENERIC_ASSAY|GENE_PANEL_MATRIX"
+    "|GENESET_SCORE|GISTIC_GENES_(AMP|DEL)|METHYLATION.*|M(ICRO_)?RNA_EXPRESSION.*"
+    "|MUTATION_(EXTENDED|UNCALLED)|MUTSIG|PROTEIN_.+|STRUCTURAL_VARIANT"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +41,7 @@ class Meta:
     @property
     def kind(self) -> str:
         """What was measured, such as MUTATION_EXTENDED; '' where it does not say."""
-        return self.values.get("genetic_alteration_type", "").upper()
+        return self.values.get(_TYPE, "").upper()
 
     @property
     def datatype(self) -> str:
@@ -73,6 +82,15 @@ def checked(meta: Meta, study: str) -> Meta:
             f"{ID} is {found!r}, expected {study!r} as in meta_study.txt", meta.file, meta.place(ID)
         )
     return meta
+
+
+def doubts(meta: Meta) -> list[Notice]:
+    """A notice where the kind of data is none of cBioPortal's; the columns tell what it is."""
+    if _KINDS.fullmatch(meta.kind):
+        return []
+    said = repr(meta.kind[:60]) if meta.kind else "not given"
+    message = f"genetic_alteration_type is {said}, which cBioPortal does not know"
+    return [Notice("odd_meta_file", f"{meta.file}: {message}", meta.place(_TYPE))]
 
 
 def study_identifier(meta: Meta) -> str:

@@ -38,7 +38,7 @@ from polly_assets.ingest.formats.cbio.events import (
 )
 from polly_assets.ingest.formats.cbio.kinds import Kind, kind_of, unloaded
 from polly_assets.ingest.formats.cbio.matrix import Profile, read_profile
-from polly_assets.ingest.formats.cbio.meta import Meta, checked, read_meta, study_identifier
+from polly_assets.ingest.formats.cbio.meta import Meta, checked, doubts, read_meta, study_identifier
 from polly_assets.ingest.formats.cbio.names import STUDY, data_type
 from polly_assets.ingest.formats.maf.rows import read_maf
 from polly_assets.ingest.formats.streams import text
@@ -49,6 +49,7 @@ from polly_resources.errors import BadInput
 from polly_resources.records import Notice
 
 _CLINICAL = "CLINICAL"
+_KEYS = {"PATIENT_ATTRIBUTES": PATIENT, "SAMPLE_ATTRIBUTES": SAMPLE}
 _ANNOTATIONS = ("pd_annotations_filename", "tags_file")
 _COPY_NUMBERS = (-2.0, -1.5, -1.0, 0.0, 1.0, 2.0)
 _CNA = "COPY_NUMBER_ALTERATION"
@@ -149,7 +150,8 @@ class _Study:
                 continue
             if meta is not None:
                 checked(meta, self._id)
-            tables.append(read_clinical(path, self._shown(key)))
+            of = _KEYS.get(meta.datatype, "") if meta else ""
+            tables.append(read_clinical(path, self._shown(key), key=of))
             self._notices += tables[-1].notices
         return _joined(tables)
 
@@ -198,7 +200,7 @@ class _Study:
         """One data file as a dataset. Raises BadInput."""
         notices = list(self._notices)
         if profile.meta is not None:
-            checked(profile.meta, self._id)
+            notices += doubts(checked(profile.meta, self._id))
             if not profile.key:
                 raise _no_file(profile.meta)
         else:

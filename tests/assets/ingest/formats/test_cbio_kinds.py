@@ -9,6 +9,7 @@ import pytest
 from polly_assets.ingest.formats.base import FailedDataset, Source
 from polly_assets.ingest.formats.cbio.clinical import ClinicalReader
 from polly_assets.ingest.formats.cbio.study import StudyReader
+from polly_resources.errors import BadInput
 
 STUDY = "cancer_study_identifier: st\nname: A study\n"
 MATRIX = "Hugo_Symbol\tEntrez_Gene_Id\tS1\tS2\nTP53\t7157\t1.5\tNA\nMYC\t4609\t-2\t3\n"
@@ -182,6 +183,9 @@ class TestFaults:
         ("content", "code", "place"),
         [(CLINICAL.replace("S2", "S 2"), "odd_clinical_id", "line 3, column 2"),
          (CLINICAL.replace("AGE", "Age"), "odd_clinical_header", "line 1, column 3"),
+         (CLINICAL.replace("P1", "", 1), "odd_clinical_id", "line 2, column 1"),
+         (CLINICAL.replace("PATIENT_ID", "OTHER_ID"), "odd_clinical_header", "line 1"),
+         (CLINICAL.replace("AGE", "PATIENT_ID"), "odd_clinical_header", "line 1, column 3"),
          (CLINICAL.replace("AGE", "MUTATION_COUNT"), "odd_clinical_header", "line 1, column 3"),
          ("#a\tb\n#a\tb\tc\n#STRING\tSTRING\tNUMBER\n#1\t1\t1\n" + CLINICAL,
           "odd_clinical_header", "line 1")],
@@ -192,3 +196,31 @@ class TestFaults:
         (dataset,) = ClinicalReader().read(Source(path, path.name))
         assert (code, place) in {(n.code, n.place) for n in dataset.notices}
         assert dataset.samples.height == 2
+
+    @pytest.mark.parametrize(
+        ("datatype", "content", "code", "place"),
+        [("SAMPLE_ATTRIBUTES", "PATIENT_ID\tAGE\nP1\t61\n", "missing_columns", "line 1"),
+         ("PATIENT_ATTRIBUTES", "SAMPLE_ID\tAGE\nS1\t61\n", "missing_columns", "line 1"),
+         ("SAMPLE_ATTRIBUTES", CLINICAL.replace("AGE", "SAMPLE_ID"),
+          "duplicate_columns", "line 1")],
+    )  # fmt: skip
+    def test_clinical_tables_that_are_not_what_their_meta_file_says(
+        self, study, datatype, content, code, place
+    ):
+        files = {"meta_c.txt": meta("CLINICAL", datatype, "data_c.txt"), "data_c.txt": content}
+        with pytest.raises(BadInput) as caught:
+            study(files)
+        error = caught.value
+        assert (error.code, error.file, error.place) == (code, "a/data_c.txt", place)
+
+    @pytest.mark.parametrize(
+        ("kind", "content", "code", "word"),
+        [("FOO_BAR", MATRIX, "odd_meta_file", "'FOO_BAR'"),
+         ("", MATRIX, "odd_meta_file", "not given"),
+         ("METHYLATION", MATRIX.replace("7157", "p53"), "odd_gene_number", "'p53'")],
+    )  # fmt: skip
+    def test_doubts_of_profiles(self, study, kind, content, code, word):
+        (dataset,) = study({"meta_x.txt": meta(kind, "CONTINUOUS"), "data_x.txt": content})
+        assert codes(dataset) == [code]
+        assert word in dataset.notices[0].message
+        assert dataset.matrices[0].shape == (2, 2)
