@@ -104,9 +104,12 @@ def reader_for(name: str, head: bytes, *, besides: str = "") -> Reader:
     if error := unsupported(lower, head, name):
         raise error
     known = ", ".join(f"{row.name} ({' '.join(row.suffixes)})" for row in READERS)
+    by_name = " or ".join(row.name for row in fitting)
     raise BadInput(
         "unknown_format",
-        f"neither name nor content (it begins {head[:16]!r}) is of a known format",
+        f"the name is that of {by_name}, and the content (it begins {head[:16]!r}) is not"
+        if by_name
+        else f"neither name nor content (it begins {head[:16]!r}) is of a known format",
         file=name,
         hint=f"known formats: {known}; each may be gzipped",
     )

@@ -34,6 +34,8 @@ _R += "object becomes .h5ad with zellkonverter::writeH5AD(as.SingleCellExperimen
 KINDS: tuple[Kind, ...] = (
     Kind("an HTML page", "the download gave a page instead of the file: download it again",
          (".htm", ".html"), (b"<!doctype html", b"<html", b"<head")),
+    Kind("a pointer that Git LFS keeps in place of a file", "get the file itself: git lfs pull",
+         (), (b"version https://git-lfs",)),
     Kind("a bzip2 file", _UNPACK, (".bz2",), (b"BZh",)),
     Kind("an xz file", _UNPACK, (".xz", ".lzma"), (b"\xfd7zXZ\0",)),
     Kind("a Zstandard file", _UNPACK, (".zst", ".zstd"), (b"\x28\xb5\x2f\xfd",)),

@@ -60,6 +60,7 @@ def test_unknown_format_names_the_known(name: str) -> None:
     with pytest.raises(BadInput) as caught:
         reader_for(name, b"\xde\xad\0\1\0\0\0\2")
     assert caught.value.code == "unknown_format"
+    assert caught.value.message.startswith("neither" if name != "x.csv" else "the name is that of")
     assert all(row.name in caught.value.hint for row in READERS)
 
 
