@@ -33,7 +33,7 @@ struct Answer {
 };
 
 constexpr int kBands = 128;
-constexpr int kLeastShift = 12;  // a band's keys: their cursors fit a first cache, places a second
+constexpr int kLeastShift = 10;  // a band's keys: their cursors fit a first cache, places a second
 
 template <class Value>
 struct Entry {

@@ -25,7 +25,7 @@ from polly_assets.ingest.formats.streams.spool_sparse import Assembly, SpooledMa
 from polly_assets.native.sparse import KeyOutOfRange, examine
 
 WHOLE_BYTES = 64 * 1024**2
-"""The largest matrix of compressed features that is read at once."""
+"""The largest matrix that is read at once, and turned without being parted."""
 
 STRETCH = 1 << 20
 """How many entries are read at once."""
@@ -130,7 +130,9 @@ def by_sample(found: Stored, features: int, dtype: str) -> tuple[SpooledMatrix, 
     Raises KeyOutOfRange at the entry whose feature is none.
     """
     assembly = Assembly(features, len(found.indptr) - 1, found.count)
-    for part, values in _begun(found, assembly.portion):
+    whole = found.count if found.bytes <= WHOLE_BYTES else 0
+    size = max(whole, assembly.portion)
+    for part, values in _begun(found, size):
         with _counted_from(part.start):
             assembly.add_samples(part.offsets, part.keys, values, part.first)
     return assembly.finish(dtype)

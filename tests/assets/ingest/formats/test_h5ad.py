@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from polly_assets.ingest.formats.base import Matrix, ParsedDataset, Source
 from polly_assets.ingest.formats.h5ad.exchanged import exchanged
 from polly_assets.ingest.formats.h5ad.reader import H5adReader
+from polly_assets.ingest.formats.hdf5 import sparse as h5_sparse
 from polly_assets.ingest.formats.streams import spool_sparse
 from polly_resources.errors import BadInput
 
@@ -263,6 +264,7 @@ class TestSparse:
         x = sp.random(40, 30, 0.3, "csr", dtype="float32", random_state=2)
         with by_hand(tmp_path, (40, 30)) as file:
             store_sparse(file, x)
+        monkeypatch.setattr(h5_sparse, "WHOLE_BYTES", 0)
         monkeypatch.setattr(spool_sparse, "PORTION", 7)
         monkeypatch.setattr(spool_sparse, "_PER_FEATURE", 0)
         assert np.array_equal(values(read(tmp_path / "hand.h5ad").matrices[0]), x.toarray())

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Source
+from polly_assets.ingest.formats.hdf5 import sparse as h5_sparse
 from polly_assets.ingest.formats.registry import reader_for
 from polly_assets.ingest.formats.streams import spool_sparse
 from polly_assets.ingest.formats.streams.text import head
@@ -111,6 +112,7 @@ class TestVersion3:
 
     @pytest.mark.parametrize("kept", [0, 1 << 30])
     def test_portions(self, tmp_path, monkeypatch, kept):
+        monkeypatch.setattr(h5_sparse, "WHOLE_BYTES", 0)
         monkeypatch.setattr(spool_sparse, "PORTION", 7)
         monkeypatch.setattr(spool_sparse, "_PER_FEATURE", 0)
         monkeypatch.setattr(spool_sparse, "KEPT_BYTES", kept)
@@ -121,6 +123,7 @@ class TestVersion3:
         assert dataset.notices == ()
 
     def test_repeated_entries_are_summed(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(h5_sparse, "WHOLE_BYTES", 0)
         monkeypatch.setattr(spool_sparse, "PORTION", 3)
         monkeypatch.setattr(spool_sparse, "_PER_FEATURE", 0)
         path = version_3(tmp_path / "a.h5", sp.csc_matrix(np.ones((5, 3), int)))
