@@ -21,7 +21,7 @@ from polly_assets.native.sparse import weave
 
 _PLAIN = (h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_DEFLATE)
 
-_SMALLEST = 1 << 14
+_SMALLEST = 1 << 13
 """Bytes of a chunk from which it is worth it."""
 
 _FAILURES = cast(
