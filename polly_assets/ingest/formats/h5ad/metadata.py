@@ -101,15 +101,21 @@ def _is_metadata(dataset: Dataset) -> bool:
 def _value(dataset: Dataset, findings: Findings) -> Any:
     if dataset.shape is None:
         return None
-    values = np.atleast_1d(read_array(dataset))
-    series = plain_series(values, dataset.dtype, dataset.name, findings)
-    items = [] if series is None else [_json_safe(item) for item in series.to_list()]
-    old_scalar = dataset.dtype.kind == "S" and len(items) == 1
+    values, kind = np.atleast_1d(read_array(dataset)), dataset.dtype
+    if kind.kind in "biuf" and not kind.metadata:
+        items = [_json_safe(item) for item in values.tolist()]
+    else:  # text, or an enumeration
+        series = plain_series(values, kind, dataset.name, findings)
+        items = [] if series is None else series.to_list()
+    old_scalar = kind.kind == "S" and len(items) == 1
     return items[0] if dataset.shape == () or old_scalar else items
 
 
 def _json_safe(value: Any) -> Any:
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+    """The value, of which JSON has no infinity, and a number that is none is missing."""
+    if not isinstance(value, float) or math.isfinite(value):
+        return value
+    return None if math.isnan(value) else str(value)
 
 
 def list_left_out(file: Group, findings: Findings) -> None:

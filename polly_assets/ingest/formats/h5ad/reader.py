@@ -188,7 +188,10 @@ def _check_ids(tables: _Tables, findings: Findings) -> None:
 
 def _unnamed(ids: pl.Series) -> list[int]:
     """Rows whose name is empty, from 0."""
-    return [row for row, name in enumerate(ids.to_list()) if not name.strip()]
+    names = ids.to_list()
+    if all(map(str.strip, names)):
+        return []
+    return [row for row, name in enumerate(names) if not name.strip()]
 
 
 def _repeated(ids: pl.Series) -> str:
