@@ -128,13 +128,13 @@ def read_list(path: Path, role: str) -> NameList:
 def _rows(lines: Sequence[str], data: bytes, ending: str) -> list[list[str]] | None:
     """The cells of each line; None where each line is one.
 
-    Beside tabs, which are the rule, commas separate where each line has as many, and spaces where R
-    quotes the cells or the first is an Ensembl id.
+    Tabs are the rule. Commas separate where each line has as many and no space is behind one;
+    spaces where R quotes the cells, or the first is an Ensembl id.
     """
     if b"\t" in data and ending != "csv":
         rows = [line.rstrip("\t").split("\t") for line in lines]
         return [[unquote(cell) for cell in row] for row in rows] if b'"' in data else rows
-    commas = {line.count(",") for line in lines} if b"," in data else {0}
+    commas = {line.count(",") for line in lines} if b"," in data and b", " not in data else {0}
     if ending == "csv" or (len(commas) == 1 and 0 not in commas):
         return [*csv.reader(lines)]
     if b" " not in data or len(lines) == 1:

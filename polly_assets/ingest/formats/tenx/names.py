@@ -73,6 +73,11 @@ def other_lists(prefix: str) -> dict[str, tuple[str, ...]]:
     return {role: tuple(n.format(prefix) for n in names) for role, names in _OTHER_LISTS.items()}
 
 
+def shares_lists(prefix: str) -> bool:
+    """Whether STARsolo calls a matrix so that it writes beside `matrix.mtx`, for the same lists."""
+    return prefix.startswith("uniqueandmult-")
+
+
 def is_other_list(name: str) -> bool:
     """Whether another tool may call a list of a matrix so."""
     return _ANY_OTHER.fullmatch(name.lower().removesuffix(".gz")) is not None

@@ -17,8 +17,10 @@ from polly_assets.ingest.formats.tenx.names import (
     BARCODES,
     FEATURES,
     MATRIX,
+    NAMES,
     member,
     other_lists,
+    shares_lists,
     shorter,
 )
 
@@ -72,7 +74,8 @@ def find_triples(names: Sequence[str]) -> Triples:
 
     A matrix `x_y_matrix.mtx` or `x_y.mtx` takes the barcodes and the features of the longest
     of the prefixes `x_y`, `x` and none, unless a shorter one is that of another matrix. Where
-    several files play a role, as `genes.tsv` beside `features.tsv`, it takes them all. A role
+    several files play a role, as `genes.tsv` beside `features.tsv`, it takes them all. STARsolo's
+    matrices of reads of several genes share the lists of the others. A role
     that is left is played by a list as other tools call it (`other_lists`), and the features of
     GSM matrices by the only list of a GSE in their folder.
     """
@@ -115,7 +118,7 @@ def _members(place: Place, matrices: Mapping[Place, list[str]], parts: _Parts) -
     found: dict[str, str] = {}
     for role in (BARCODES, FEATURES):
         for prefix in shorter(own):
-            if prefix != own and (folder, prefix) in matrices:
+            if prefix != own and (folder, prefix) in matrices and not shares_lists(own):
                 continue
             if names := parts.get((folder, role, prefix)):
                 found |= _numbered(role, names)
@@ -142,8 +145,9 @@ def _of_other_tools(
     """Lists by the names of other tools, for the roles that nothing plays yet."""
     folder, own = place
     found: dict[str, str] = {}
-    for role, names in other_lists(own).items():
-        present = [others[folder, name] for name in names if (folder, name) in others]
-        if present and role not in held:
-            found[role] = present[0]
+    for prefix in shorter(own):
+        for role, names in other_lists(prefix).items():
+            present = [others[folder, name] for name in names if (folder, name) in others]
+            if present and role not in held and (prefix == own or role == NAMES):
+                found.setdefault(role, present[0])
     return found

@@ -84,6 +84,24 @@ def test_kallisto_names_genes_apart(tmp_path: Path) -> None:
     assert "cells_x_genes.genes.names.txt has 1 names" in found.value.message
 
 
+def test_matrices_of_one_run_share_lists() -> None:
+    lists = ("cells_x_genes.barcodes.txt", "cells_x_genes.genes.txt")
+    names = "cells_x_genes.genes.names.txt"
+    matrices = ["cells_x_genes.mature.mtx", "cells_x_genes.nascent.mtx"]
+    groups = group_sources([*matrices, *lists, names])
+    assert [group.main for group in groups] == matrices
+    assert all(set(group.sidecars.values()) == {*lists, names} for group in groups)
+    matrices = ["UniqueAndMult-EM.mtx", "matrix.mtx"]
+    groups = group_sources([*matrices, "barcodes.tsv", "features.tsv"])
+    assert [group.main for group in groups] == matrices
+    assert all({*group.sidecars} == {"barcodes", "features"} for group in groups)
+
+
+def test_names_with_commas_stay_whole(tmp_path: Path) -> None:
+    files = {"matrix.mtx": MTX, "barcodes.tsv": CELLS, "features.tsv": b"a, b\nc, d\ne, f\n"}
+    assert read(tmp_path, files).features["feature_id"].to_list() == ["a, b", "c, d", "e, f"]
+
+
 def test_peaks_are_called_by_their_place(tmp_path: Path) -> None:
     peaks = b"chr1\t10\t20\nchr1\t30\t40\nchrX\t5\t9\n"
     dataset = read(tmp_path, {"matrix.mtx": MTX, "barcodes.tsv": CELLS, "peaks.bed": peaks})
