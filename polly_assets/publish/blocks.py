@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from polly_assets.publish.content import SparseColumns
+from polly_assets.publish.content import SparseColumns, Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Rows:
     values: npt.NDArray[Any]
     shape: tuple[int, int]
 
-    def content(self) -> npt.NDArray[Any] | SparseColumns:
+    def content(self) -> Values:
         """The matrix as exports want it."""
         if self.indices is None:
             return self.values.reshape(self.shape)

@@ -1,4 +1,4 @@
-"""One curated dataset in memory, as every export receives it.
+"""One curated dataset, as every export receives it: in memory, but for large matrices.
 
 Owns the shapes between the loader, which fills them from tables, and the exports.
 Keep out: how tables are read, and any file format.
@@ -6,7 +6,7 @@ Keep out: how tables are read, and any file format.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,24 @@ class SparseColumns:
     shape: tuple[int, int]
 
 
+Values = npt.NDArray[Any] | SparseColumns
+"""A matrix that is held, or consecutive features of one: features x samples."""
+
+
+@dataclass(frozen=True, slots=True)
+class LargeMatrix:
+    """A matrix, features x samples, that is read whenever it is gone through, and never held.
+
+    `entries` is how many values of a sparse one are stored, None for a dense one. `runs` gives
+    its features in order, in runs of about so many stored values; none is empty.
+    """
+
+    shape: tuple[int, int]
+    dtype: str
+    entries: int | None
+    runs: Callable[[int], Iterator[Values]]
+
+
 @dataclass(frozen=True, slots=True)
 class DatasetContent:
     """A dataset with its curation.
@@ -47,5 +65,5 @@ class DatasetContent:
     curated: Mapping[str, Any]
     samples: pl.DataFrame
     features: pl.DataFrame
-    matrices: Mapping[str, npt.NDArray[Any] | SparseColumns]
+    matrices: Mapping[str, Values | LargeMatrix]
     variants: pl.DataFrame | None = None

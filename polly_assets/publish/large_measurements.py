@@ -7,16 +7,17 @@ in each of which rows are ordered by gene. Keep out: small datasets, which share
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from polly_assets.publish.blocks import Rows, assemble
+from polly_assets.publish.blocks import Rows
+from polly_assets.publish.stored import Positions, ranges, stored
 from polly_assets.schema import FEATURES, MATRICES, MEASUREMENTS, NORMALIZED_SAMPLES
 from polly_assets.work import Work
 
@@ -24,8 +25,6 @@ _CODES = pa.dictionary(pa.int32(), pa.string())
 _FEW = ("name", "feature_id", "dataset_id")
 SCHEMA = pa.schema([f.with_type(_CODES) if f.name in _FEW else f for f in MEASUREMENTS.schema()])
 """Of the rows: what repeats is written several times faster as codes."""
-
-Positions = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +44,12 @@ def long_rows(work: Work, dataset: dict[str, Any], values: int) -> Iterator[pa.T
     `dataset` is its row of `normalized_datasets`.
     """
     labels = _labels(work, dataset)
-    for blocks in _block_runs(work, labels, values):
-        rows = assemble(blocks)
-        first = int(pc.min(blocks["feature_start"]).as_py())
+    matrix = stored(partial(work.read, MATRICES), labels.dataset_id, ["X"])["X"]
+    for first, rows in matrix.runs(values):
         names = labels.names.slice(first, rows.shape[0])
         order = pc.array_sort_indices(names).to_numpy().astype(np.int64)
         counts = np.diff(rows.indptr)[order]
-        for run in _runs(counts, values):
+        for run in ranges(counts, values):
             yield _table(labels, rows, first, order[run])
 
 
@@ -68,39 +66,6 @@ def _labels(work: Work, dataset: dict[str, Any]) -> _Labels:
         features["feature_id"].combine_chunks(),
         samples.sort_by("sample_index")["sample_id"].combine_chunks(),
     )
-
-
-def _block_runs(work: Work, labels: _Labels, values: int) -> Iterator[pa.Table]:
-    """The blocks of X in order, as many at once as hold `values` stored values; one at least."""
-    where: dict[str, Sequence[Any]] = {"dataset_id": [labels.dataset_id], "matrix": ["X"]}
-    columns = ["block", "feature_count", "sample_count", "sparse", "indptr"]
-    blocks = work.read(MATRICES, columns, where=where).sort_by("block")
-    numbers = blocks["block"].to_numpy()
-    for run in _runs(_stored(blocks), values):
-        within = range(int(numbers[run][0]), int(numbers[run][-1]) + 1)
-        yield work.read(MATRICES, where={**where, "block": within})
-
-
-def _stored(blocks: pa.Table) -> Positions:
-    """How many values each block of a matrix holds: of a sparse one, where its offsets end."""
-    if blocks["sparse"][0].as_py():
-        indptr = blocks["indptr"].combine_chunks()
-        ends: Positions = indptr.offsets.to_numpy()[1:] - 1
-        return np.asarray(indptr.values.to_numpy()[ends], np.int64)
-    features = blocks["feature_count"].to_numpy().astype(np.int64)
-    return np.asarray(features * blocks["sample_count"].to_numpy(), np.int64)
-
-
-def _runs(sizes: Positions, most: int) -> Iterator[slice]:
-    """Consecutive ranges whose sizes sum up to `most`, or of a single one that is larger."""
-    begin, total = 0, 0
-    for at, size in enumerate(sizes.tolist()):
-        if at > begin and total + size > most:
-            yield slice(begin, at)
-            begin, total = at, 0
-        total += size
-    if begin < len(sizes):
-        yield slice(begin, len(sizes))
 
 
 def _table(labels: _Labels, rows: Rows, first: int, features: Positions) -> pa.Table:

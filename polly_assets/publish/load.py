@@ -7,13 +7,17 @@ Keep out: file formats of exports.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 
+from polly_assets.batch_data import SAMPLES_AT_ONCE
 from polly_assets.own_columns import decoded
 from polly_assets.publish.blocks import assemble, split
-from polly_assets.publish.content import DatasetContent
+from polly_assets.publish.content import DatasetContent, LargeMatrix, Values
+from polly_assets.publish.stored import StoredMatrix, stored
 from polly_assets.schema import (
     DATASETS,
     FEATURES,
@@ -22,8 +26,8 @@ from polly_assets.schema import (
     SAMPLES,
     VARIANTS,
 )
-from polly_resources.errors import NotFound
-from polly_resources.tables.base import TableSpec, TableStore
+from polly_resources.errors import NotFound, Unavailable
+from polly_resources.tables.base import TableSpec, TableStore, Where
 
 _PROVENANCE = (
     "dataset_id",
@@ -35,16 +39,21 @@ _PROVENANCE = (
     "ingested_at",
 )
 
+HELD_CELLS = 16_000_000
+"""Cells of all matrices of a dataset up to which they are read at once, and held."""
+
 _CURATED = [c.name for c in SAMPLES.columns if c.name.startswith("curated_")]
 _GENE = ["symbol", "curie"]
 
 
 def load_dataset(tables: TableStore, atlas: str, dataset_id: str) -> DatasetContent:
-    """The whole dataset. Raises NotFound."""
+    """The whole dataset; matrices of more than HELD_CELLS are read as they are gone through.
+
+    Raises NotFound, and Unavailable where the dataset is replaced meanwhile.
+    """
     record = _one(tables, atlas, NORMALIZED_DATASETS, dataset_id)
     published = _one(tables, atlas, DATASETS, dataset_id)
-    samples = _rows(tables, atlas, SAMPLES, dataset_id, ["sample_index", "sample_id", *_CURATED])
-    features = _rows(tables, atlas, FEATURES, dataset_id, ["feature_index", "feature_id", *_GENE])
+    samples = _samples(tables, atlas, record)
     return DatasetContent(
         atlas=atlas,
         dataset_id=dataset_id,
@@ -54,9 +63,9 @@ def load_dataset(tables: TableStore, atlas: str, dataset_id: str) -> DatasetCont
             for name, value in published.items()
             if name in _PROVENANCE or name.startswith("curated_")
         },
-        samples=_restored(samples, "sample_id", record["sample_columns"], _CURATED),
-        features=_restored(features, "feature_id", record["feature_columns"], _GENE),
-        matrices=_matrices(tables, atlas, dataset_id, record["matrices"]),
+        samples=samples,
+        features=_features(tables, atlas, record),
+        matrices=_matrices(tables, atlas, record),
         variants=None if record["matrices"] else _variants(tables, atlas, dataset_id, samples),
     )
 
@@ -76,13 +85,28 @@ def _one(tables: TableStore, atlas: str, spec: TableSpec, dataset_id: str) -> di
     return dict(found[0])
 
 
-def _rows(
-    tables: TableStore, atlas: str, spec: TableSpec, dataset_id: str, columns: list[str]
-) -> pl.DataFrame:
-    """These columns and `metadata`, ordered by the first of them."""
-    where = {"src_dataset_id": [dataset_id]}
-    rows = tables.read(f"{atlas}/{spec.name}", columns=[*columns, "metadata"], where=where)
-    return pl.DataFrame(rows).sort(columns[0])
+def _samples(tables: TableStore, atlas: str, record: dict[str, Any]) -> pl.DataFrame:
+    """Read in slices, for as they are stored they take several times the memory."""
+    name = f"{atlas}/{SAMPLES.name}"
+    version = tables.version(name)
+    columns = ["sample_index", "sample_id", *_CURATED, "metadata"]
+    where: dict[str, Sequence[Any]] = {"src_dataset_id": [record["dataset_id"]]}
+    parts = []
+    for first in range(0, max(1, record["total_num_samples"]), SAMPLES_AT_ONCE):
+        if record["total_num_samples"] > SAMPLES_AT_ONCE:
+            where["sample_index"] = range(first, first + SAMPLES_AT_ONCE)
+        rows = tables.read(name, version=version, columns=columns, where=where)
+        part = pl.DataFrame(rows).sort("sample_index")
+        parts.append(_restored(part, "sample_id", record["sample_columns"], _CURATED))
+    return pl.concat(parts)
+
+
+def _features(tables: TableStore, atlas: str, record: dict[str, Any]) -> pl.DataFrame:
+    columns = ["feature_index", "feature_id", *_GENE, "metadata"]
+    where = {"src_dataset_id": [record["dataset_id"]]}
+    rows = tables.read(f"{atlas}/{FEATURES.name}", columns=columns, where=where)
+    frame = pl.DataFrame(rows).sort("feature_index")
+    return _restored(frame, "feature_id", record["feature_columns"], _GENE)
 
 
 def _restored(frame: pl.DataFrame, key: str, columns_json: str, added: list[str]) -> pl.DataFrame:
@@ -112,15 +136,42 @@ def _variants(
     rows = pl.DataFrame(tables.read(name, columns=columns, where={"dataset_id": [dataset_id]}))
     if rows.is_empty():
         return None
-    places = samples.select("sample_id", place="sample_index")
+    places = samples.select("sample_id").with_row_index("place")
     ordered = rows.join(places, on="sample_id", how="left", maintain_order="left")
     return ordered.sort("record_index", "allele_index", "place").drop("place")
 
 
-def _matrices(tables: TableStore, atlas: str, dataset_id: str, names: list[str]) -> dict[str, Any]:
+def _matrices(
+    tables: TableStore, atlas: str, record: dict[str, Any]
+) -> dict[str, Values | LargeMatrix]:
+    names, dataset_id = record["matrices"], record["dataset_id"]
     if not names:
         return {}
-    where = {"dataset_id": [dataset_id]}
-    blocks = tables.read(f"{atlas}/{MATRICES.name}", where=where)
-    parts = split(blocks, "matrix")
-    return {name: assemble(parts[name]).content() for name in names}
+    table = f"{atlas}/{MATRICES.name}"
+    version = tables.version(table)
+
+    def read(columns: list[str] | None, where: Where) -> pa.Table:
+        return tables.read(table, version=version, columns=columns, where=where)
+
+    shape = (record["total_num_features"], record["total_num_samples"])
+    found: dict[str, Values | LargeMatrix]
+    if shape[0] * shape[1] * len(names) <= HELD_CELLS:
+        parts = split(read(None, {"dataset_id": [dataset_id]}), "matrix")
+        found = {name: assemble(blocks).content() for name, blocks in parts.items()}
+    else:
+        found = {name: _large(one) for name, one in stored(read, dataset_id, names).items()}
+    if any(name not in found or found[name].shape != shape for name in names):
+        raise Unavailable(
+            "dataset_changed",
+            f"dataset {dataset_id} was replaced while it was read",
+            hint="ask for it again",
+        )
+    return {name: found[name] for name in names}
+
+
+def _large(matrix: StoredMatrix) -> LargeMatrix:
+    def runs(values: int) -> Iterator[Values]:
+        return (rows.content() for _, rows in matrix.runs(values))
+
+    entries = int(matrix.sizes.sum()) if matrix.sparse else None
+    return LargeMatrix(matrix.shape, matrix.dtype, entries, runs)

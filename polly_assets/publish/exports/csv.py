@@ -12,7 +12,7 @@ from typing import ClassVar
 import polars as pl
 
 from polly_assets.publish.content import DatasetContent
-from polly_assets.publish.exports.base import Export, replacing
+from polly_assets.publish.exports.base import Export, check_room, replacing
 from polly_assets.publish.exports.tables import (
     column_names,
     dense_blocks,
@@ -21,6 +21,7 @@ from polly_assets.publish.exports.tables import (
     only_samples,
     only_variants,
     plain,
+    text_bytes,
 )
 
 _FORMULA = r"^\s*[=+\-@]"
@@ -60,6 +61,7 @@ class CsvExport(Export):
         names = _guarded(content.samples.select("sample_id")).to_series().to_list()
         header = ["feature_id", *column_names(names, "feature_id")]
         with replacing(*tables, out) as (samples, features, main):
+            check_room(out, text_bytes(matrix))
             _guarded(content.samples).write_csv(samples)
             _guarded(content.features).write_csv(features)
             with main.open("wb") as file:
@@ -70,9 +72,9 @@ class CsvExport(Export):
 
 
 def _write_samples(content: DatasetContent, out: Path) -> None:
-    tables = {out: content.samples}
-    if content.features.height:
-        tables[out.with_name(f"{out.stem}.features.csv")] = content.features
+    beside = out.with_name(f"{out.stem}.features.csv")
+    tables = {beside: content.features} if content.features.height else {}
+    tables[out] = content.samples
     with replacing(*tables) as parts:
         for part, frame in zip(parts, tables.values(), strict=True):
             _guarded(frame).write_csv(part)

@@ -12,13 +12,14 @@ from typing import IO, ClassVar
 import polars as pl
 
 from polly_assets.publish.content import DatasetContent
-from polly_assets.publish.exports.base import Export, replacing
+from polly_assets.publish.exports.base import Export, check_room, replacing
 from polly_assets.publish.exports.tables import (
     column_names,
     dense_blocks,
     exact_floats,
     main_matrix,
     plain,
+    text_bytes,
 )
 
 _MISSING = "NaN"
@@ -42,6 +43,7 @@ class GctExport(Export):
         matrix = main_matrix(content)
         samples, features = _cells(content.samples), _cells(content.features)
         with replacing(out) as (part,), part.open("wb") as file:
+            check_room(out, text_bytes(matrix))
             sizes = (*matrix.shape, features.width - 1, samples.width - 1)
             _line(file, ["#1.3"])
             _line(file, [str(size) for size in sizes])

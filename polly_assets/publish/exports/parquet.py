@@ -13,17 +13,25 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from polly_assets.publish.content import DatasetContent
+from polly_assets.publish.content import DatasetContent, LargeMatrix, Values
 from polly_assets.publish.exports.base import Export, replacing
 from polly_assets.publish.exports.tables import (
     column_names,
     dense_blocks,
+    dtype_of,
     json_text,
     main_matrix,
     only_samples,
     only_variants,
     plain,
 )
+from polly_resources.errors import BadInput
+
+GROUP_CELLS = 32_000_000
+"""Cells of a group of rows. Each column of each group has an entry in the file's index."""
+
+MAX_PIECES = 1_000_000
+"""Entries of the index, which every reader reads whole: about 100 MB."""
 
 
 class ParquetExport(Export):
@@ -51,21 +59,35 @@ class ParquetExport(Export):
             _write_samples(content, out)
             return
         matrix = main_matrix(content)
+        _check_pieces(matrix, out)
         columns = column_names(content.samples["sample_id"].to_list(), "feature_id")
+        kind = pa.from_numpy_dtype(dtype_of(matrix))
+        fields = [pa.field("feature_id", pa.string()), *(pa.field(name, kind) for name in columns)]
+        schema = pa.schema(fields, _metadata(content, columns))
         ids = content.features["feature_id"]
-        schema: pa.Schema | None = None
-        with replacing(out) as (part,), part.open("wb") as file:
-            for start, block in dense_blocks(matrix):
-                arrays = [
-                    pa.array(ids.slice(start, len(block)).to_list(), pa.string()),
-                    *(pa.array(values) for values in block.T),
-                ]
-                table = pa.table(arrays, names=["feature_id", *columns])
-                if schema is None:
-                    schema = table.schema.with_metadata(_metadata(content, columns))
-                    writer = pq.ParquetWriter(file, schema, compression="zstd")
-                writer.write_table(table.replace_schema_metadata(schema.metadata))
-            writer.close()
+        with (
+            replacing(out) as (part,),
+            part.open("wb") as file,
+            pq.ParquetWriter(file, schema, compression="zstd") as writer,
+        ):
+            for start, block in dense_blocks(matrix, GROUP_CELLS):
+                names = pa.array(ids.slice(start, len(block)).to_list(), pa.string())
+                arrays = [names, *(pa.array(values) for values in block.T)]
+                writer.write_table(pa.table(arrays, schema=schema), row_group_size=len(block) or 1)
+
+
+def _check_pieces(matrix: Values | LargeMatrix, out: Path) -> None:
+    """Raises BadInput `too_large` for more columns and groups of rows than an index can have."""
+    features, samples = matrix.shape
+    pieces = samples * -(-features * samples // GROUP_CELLS)
+    if pieces > MAX_PIECES:
+        raise BadInput(
+            "too_large",
+            f"the matrix has {features:,} x {samples:,} values, and the index of a file with a "
+            f"column per sample would have {pieces:,} entries, expected at most {MAX_PIECES:,}",
+            file=str(out),
+            hint="export it as h5ad, which keeps it compact",
+        )
 
 
 def _write_samples(content: DatasetContent, out: Path) -> None:

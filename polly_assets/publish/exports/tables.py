@@ -16,16 +16,14 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from polly_assets.publish.content import DatasetContent, SparseColumns
-from polly_resources.errors import BadInput, NotFound
+from polly_assets.publish.content import DatasetContent, LargeMatrix, SparseColumns, Values
+from polly_resources.errors import NotFound
 
 LIST_SEPARATOR = "|"
 """Between the values of a list; `|` and a backslash within a value get a backslash before."""
 
-MAX_CELLS = 200_000_000
-"""The largest matrix, in cells, that is written as text or as one column per sample."""
-
-_BLOCK_CELLS = 4_000_000
+BLOCK_CELLS = 4_000_000
+"""Cells that are made text together; one feature at least."""
 
 _PLAIN = {
     *(pl.String, pl.Boolean, pl.Float32, pl.Float64),
@@ -33,8 +31,8 @@ _PLAIN = {
 }
 
 
-def main_matrix(content: DatasetContent) -> npt.NDArray[Any] | SparseColumns:
-    """Matrix `X`; NotFound `no_matrix` without one, BadInput `too_large` over MAX_CELLS."""
+def main_matrix(content: DatasetContent) -> Values | LargeMatrix:
+    """Matrix `X`; NotFound `no_matrix` without one."""
     matrix = content.matrices.get("X")
     if matrix is None:
         held = ", ".join(content.matrices) or "none"
@@ -45,15 +43,16 @@ def main_matrix(content: DatasetContent) -> npt.NDArray[Any] | SparseColumns:
             if content.variants is not None or only_samples(content)
             else "export it as h5ad, which needs none",
         )
-    features, samples = matrix.shape
-    if features * samples > MAX_CELLS:
-        raise BadInput(
-            "too_large",
-            f"{content.dataset_id} has {features} x {samples} values; this format takes at most "
-            f"{MAX_CELLS}",
-            hint="export it as h5ad, which keeps it compact",
-        )
     return matrix
+
+
+def text_bytes(matrix: Values | LargeMatrix) -> int:
+    """The least that a matrix takes as text: a digit and a separator for each cell.
+
+    Of real numbers `.0` besides.
+    """
+    features, samples = map(int, matrix.shape)
+    return features * samples * (4 if dtype_of(matrix).kind == "f" else 2)
 
 
 def only_variants(content: DatasetContent) -> pl.DataFrame | None:
@@ -66,18 +65,38 @@ def only_samples(content: DatasetContent) -> bool:
     return not content.matrices and content.variants is None
 
 
+def dtype_of(matrix: Values | LargeMatrix) -> np.dtype[np.generic]:
+    """The type of a matrix's values."""
+    return np.dtype(matrix.values.dtype if isinstance(matrix, SparseColumns) else matrix.dtype)
+
+
+def runs_of(matrix: Values | LargeMatrix, values: int) -> Iterator[tuple[int, Values]]:
+    """The matrix in runs of features, each with its first; one that is held is one run.
+
+    `values` is how many stored ones are wanted in a run of a matrix that is not held.
+    """
+    first = 0
+    for run in matrix.runs(values) if isinstance(matrix, LargeMatrix) else (matrix,):
+        yield first, run
+        first += run.shape[0]
+
+
 def dense_blocks(
-    matrix: npt.NDArray[Any] | SparseColumns,
+    matrix: Values | LargeMatrix, cells: int | None = None
 ) -> Iterator[tuple[int, npt.NDArray[Any]]]:
-    """Runs of features as (first feature, values features x samples), at least one run."""
-    features, samples = matrix.shape
-    step = max(1, _BLOCK_CELLS // max(1, samples))
-    for start in range(0, max(1, features), step):
-        stop = min(start + step, features)
-        yield start, _dense(matrix, start, stop)
+    """Runs of features of `cells` cells, or BLOCK_CELLS: (first feature, features x samples).
+
+    At least one run.
+    """
+    cells = cells or BLOCK_CELLS
+    step = max(1, cells // max(1, matrix.shape[1]))
+    for first, run in runs_of(matrix, cells):
+        features = run.shape[0]
+        for start in range(0, max(1, features), step):
+            yield first + start, _dense(run, start, min(start + step, features))
 
 
-def _dense(matrix: npt.NDArray[Any] | SparseColumns, start: int, stop: int) -> npt.NDArray[Any]:
+def _dense(matrix: Values, start: int, stop: int) -> npt.NDArray[Any]:
     if not isinstance(matrix, SparseColumns):
         return matrix[start:stop]
     block = np.zeros((stop - start, matrix.shape[1]), matrix.values.dtype)
@@ -100,13 +119,17 @@ def plain(frame: pl.DataFrame) -> pl.DataFrame:
     Lists of values are joined with LIST_SEPARATOR; dates are ISO 8601; what has structure
     is JSON; columns of mixed types are text.
     """
-    return pl.DataFrame({column.name: _plain(column) for column in frame.get_columns()})
+    return pl.DataFrame({column.name: plain_column(column) for column in frame.get_columns()})
 
 
-def _plain(column: pl.Series) -> pl.Series:
+def plain_column(column: pl.Series) -> pl.Series:
+    """One column of `plain`."""
     kind = column.dtype
     if kind in _PLAIN:
         return column
+    if kind == pl.List(pl.String):
+        item = pl.element().str.replace_all(r"[\\|]", r"\${0}")
+        return column.list.eval(item).list.join(LIST_SEPARATOR)
     if isinstance(kind, pl.Categorical | pl.Enum | pl.Null):
         return column.cast(pl.String)
     words = [None if value is None else _word(value) for value in column.to_list()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -17,10 +18,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from polly_assets.ingest.formats.base import SparseBlock
-from polly_assets.publish.content import DatasetContent, SparseColumns
-from polly_assets.publish.exports import tables
+from polly_assets.publish.content import DatasetContent, LargeMatrix, SparseColumns
+from polly_assets.publish.exports import h5ad, parquet, tables
 from polly_assets.publish.exports.registry import EXPORTS, export_named
-from polly_resources.errors import BadInput, NotFound
+from polly_resources.errors import BadInput, NotFound, Unavailable
 
 TABULAR = ("csv", "gct", "parquet")
 
@@ -30,6 +31,31 @@ def sparse(x: np.ndarray) -> SparseColumns:
     return SparseColumns(
         csr.indptr.astype(np.int64), csr.indices.astype(np.int32), csr.data, x.shape
     )
+
+
+def large(x: np.ndarray | SparseColumns) -> LargeMatrix:
+    """As if it were read, each run of about so many values; nothing is, until it is asked for."""
+    whole = x if isinstance(x, SparseColumns) else None
+    entries = x.size if whole is None else len(whole.values)
+
+    def runs(values: int):
+        step = x.shape[0] if values >= entries else max(1, values // x.shape[1])
+        for at in range(0, x.shape[0], step):
+            if whole is None:
+                yield x[at : at + step]
+            else:
+                offsets = whole.indptr[at : at + step + 1]
+                part = slice(offsets[0], offsets[-1])
+                shape = (len(offsets) - 1, x.shape[1])
+                own = (whole.indices[part], whole.values[part])
+                yield SparseColumns(offsets - offsets[0], *own, shape)
+
+    kind = x.dtype if whole is None else whole.values.dtype
+    return LargeMatrix(x.shape, str(kind), None if whole is None else entries, runs)
+
+
+def large_sparse(x: np.ndarray) -> LargeMatrix:
+    return large(sparse(x))
 
 
 def content(
@@ -155,20 +181,54 @@ class TestAll:
         assert caught.value.code == "no_matrix"
         assert "layers/a" in caught.value.message
 
-    @pytest.mark.parametrize("name", TABULAR)
-    def test_too_large(self, tmp_path, name):
-        empty = SparseColumns(
-            np.zeros(20_001, np.int64), np.zeros(0, np.int32), np.zeros(0), (20_000, 20_000)
-        )
+    @pytest.mark.parametrize("name", ["csv", "gct", "h5ad"])
+    @pytest.mark.parametrize("entries", [None, 5 * 10**17])
+    def test_longer_than_the_disk(self, tmp_path, name, entries):
+        huge = LargeMatrix((10**9, 10**9), "float32", entries, lambda _: iter(()))
         with pytest.raises(BadInput) as caught:
-            written(name, tmp_path, content(matrices={"X": empty}))
+            written(name, tmp_path, content(matrices={"X": huge}))
         assert caught.value.code == "too_large"
+        assert caught.value.file.endswith(f"study.{name}")
+        assert "takes 4,000,000,000.0 GB at least" in caught.value.message
+        assert not list(tmp_path.iterdir())
+
+    def test_more_columns_than_an_index_can_have(self, tmp_path):
+        shape = (1_000, 200_000)
+        empty = SparseColumns(np.zeros(1_001, np.int64), np.zeros(0, np.int32), np.zeros(0), shape)
+        with pytest.raises(BadInput) as caught:
+            written("parquet", tmp_path, content(matrices={"X": empty}))
+        assert caught.value.code == "too_large"
+        assert "1,400,000 entries, expected at most 1,000,000" in caught.value.message
+
+    @pytest.mark.parametrize("name", EXPORTS)
+    def test_no_such_folder(self, tmp_path, name):
+        for out in (tmp_path / "none" / "x", tmp_path):
+            with pytest.raises(BadInput) as caught:
+                export_named(name).write(content(), out)
+            assert (caught.value.code, caught.value.file) == ("bad_output", str(out))
+
+    @pytest.mark.parametrize("name", EXPORTS)
+    def test_a_full_disk(self, tmp_path, name):
+        x = np.random.default_rng(0).normal(size=(1_000, 200))
+        ids = pl.DataFrame({"feature_id": [f"g{i}" for i in range(1_000)]})
+        samples = pl.DataFrame({"sample_id": [f"s{i}" for i in range(200)]})
+        dataset = content({"X": x}, samples, features=ids)
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+        try:
+            with pytest.raises(Unavailable) as caught:
+                export_named(name).write(dataset, tmp_path / "study.x")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert caught.value.code == "cannot_write"
+        assert not list(tmp_path.iterdir())
 
     @pytest.mark.parametrize("name", TABULAR)
     @pytest.mark.parametrize("kind", ["float32", "float64", "int32", "int64"])
-    @pytest.mark.parametrize("form", [np.asarray, np.asfortranarray, sparse])
+    @pytest.mark.parametrize("form", [np.asarray, np.asfortranarray, sparse, large, large_sparse])
     def test_values_in_blocks(self, tmp_path, monkeypatch, name, kind, form):
-        monkeypatch.setattr(tables, "_BLOCK_CELLS", 5)
+        monkeypatch.setattr(tables, "BLOCK_CELLS", 5)
+        monkeypatch.setattr(parquet, "GROUP_CELLS", 5)
         x = (np.random.default_rng(0).normal(0, 9, (7, 2)) * np.array([0, 1])).astype(kind)
         features = pl.DataFrame({"feature_id": [f"g{i}" for i in range(7)]})
         path = written(name, tmp_path, content({"X": form(x)}, features=features))
@@ -351,6 +411,23 @@ class TestH5ad:
         assert np.array_equal(data.layers["a_b"], x.T * 2)
         assert np.array_equal(data.raw.X.toarray(), x.T * 3)
         assert json.loads(data.uns["original_names"])["layers"] == {"a_b": "layers/a/b"}
+
+    @pytest.mark.parametrize("kind", ["float32", "float64", "int32", "int64"])
+    def test_matrices_that_are_not_held(self, tmp_path, monkeypatch, kind):
+        monkeypatch.setattr(h5ad, "TURNED_ENTRIES", 2)
+        monkeypatch.setattr(h5ad, "RUN_ENTRIES", 3)
+        monkeypatch.setattr(tables, "BLOCK_CELLS", 5)
+        x = np.array([[0, 1], [2, 0], [0, 3]], kind)
+        few = x * (x > 1)
+        matrices = {"X": large_sparse(x), "layers/few": large_sparse(few), "raw/X": large(x)}
+        data = ad.read_h5ad(written("h5ad", tmp_path, content(matrices)))
+        assert isinstance(data.X, sp.csc_matrix)
+        assert isinstance(data.layers["few"], sp.csr_matrix)
+        assert data.X.has_canonical_format
+        assert (data.X.dtype, data.layers["few"].dtype, data.raw.X.dtype) == (kind, kind, kind)
+        assert np.array_equal(data.X.toarray(), x.T)
+        assert np.array_equal(data.layers["few"].toarray(), few.T)
+        assert np.array_equal(data.raw.X, x.T)
 
     def test_without_matrix(self, tmp_path):
         data = ad.read_h5ad(written("h5ad", tmp_path, content(matrices={})))

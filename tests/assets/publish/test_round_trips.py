@@ -19,6 +19,8 @@ import scipy.sparse as sp
 from polly_assets.ingest.formats.base import ParsedDataset, Source, SparseBlock
 from polly_assets.ingest.formats.grouping import group_sources
 from polly_assets.ingest.reading import datasets
+from polly_assets.publish import load
+from polly_assets.publish.exports import h5ad, parquet, tables
 from polly_assets.publish.exports.registry import EXPORTS, export_named
 from polly_assets.publish.load import load_dataset
 from polly_resources.errors import NotFound
@@ -48,6 +50,17 @@ def instance(real_data: Path, tmp_path_factory) -> Instance:
 def parsed(real_data: Path) -> dict[str, ParsedDataset]:
     """What our readers find in FILES, by dataset."""
     return {one.dataset_id: one for one in _read(real_data / "formats")}
+
+
+@pytest.fixture(params=[load.HELD_CELLS, 0], ids=["held", "not held"], autouse=True)
+def held(request, monkeypatch) -> None:
+    """Every dataset twice: as a small one is, and as a large one."""
+    monkeypatch.setattr(load, "HELD_CELLS", request.param)
+    if not request.param:
+        monkeypatch.setattr(tables, "BLOCK_CELLS", 50_000)
+        monkeypatch.setattr(parquet, "GROUP_CELLS", 500_000)
+        monkeypatch.setattr(h5ad, "TURNED_ENTRIES", 10_000)
+        monkeypatch.setattr(h5ad, "RUN_ENTRIES", 1_000)
 
 
 def _read(folder: Path) -> Iterator[ParsedDataset]:
