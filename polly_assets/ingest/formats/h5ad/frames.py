@@ -245,7 +245,12 @@ def _legacy_categories(
         found = child(beside, dataset.name.rpartition("/")[2])
     if not isinstance(found, Dataset):
         return None
-    return plain_series(read_array(found), found.dtype, found.name, findings)
+    names = None
+    if found.shape is not None:
+        names = plain_series(read_array(found), found.dtype, found.name, findings)
+    if names is None:
+        raise _bad_categories("no list of categories", "one", found.name)
+    return names
 
 
 def plain_series(

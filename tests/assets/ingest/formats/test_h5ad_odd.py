@@ -110,6 +110,16 @@ def categorical(codes: object, words: object = ("a", "b")) -> Change:
     return column(fill)
 
 
+OLD = "/obs/__categories/z"
+
+
+def old_categories(words: object) -> Change:
+    def fill(obs: h5py.Group) -> None:
+        obs["z"], obs["__categories/z"] = np.zeros(N, "i1"), words
+
+    return column(fill)
+
+
 def masked(mask: object) -> Change:
     def fill(obs: h5py.Group) -> None:
         group = obs.create_group("z")
@@ -429,6 +439,8 @@ REFUSED: dict[str, tuple[Change, str, str]] = {
         ),
         "bad_categories", "/obs/z"
     ),
+    "old categories in a matrix": (old_categories(np.zeros((2, 2))), "bad_categories", OLD),
+    "no old categories": (old_categories(h5py.Empty("S1")), "bad_categories", OLD),
     "mask of words": (masked(np.array([b"no"] * N)), "bad_mask", "/obs/z/mask"),
     "mask short": (masked([True]), "bad_mask", "/obs/z/mask"),
     "no mask": (masked(h5py.Empty("?")), "bad_mask", "/obs/z/mask"),
