@@ -17,6 +17,7 @@ from pathlib import Path
 
 from polly_assets.atlases import Atlas
 from polly_assets.ingest.bundles import is_bundle, unbundled
+from polly_assets.ingest.formats.counts.names import home
 from polly_assets.ingest.formats.grouping import SourceGroup, group_sources
 from polly_assets.ingest.formats.streams.text import dataset_id_from_name
 from polly_assets.ingest.given import collect
@@ -255,17 +256,24 @@ def _digest(objects: ObjectStore, key: str) -> str:
 def landed(objects: ObjectStore, keys: Sequence[str]) -> dict[str, Landed]:
     """What lies at these sources now, sidecars included; a vanished source is left out."""
     found = {}
-    for folder in sorted({key.rpartition("/")[0] for key in keys}):
-        infos = {info.key: info for info in objects.list(folder + "/")}
+    for root, folder in sorted({_place(key) for key in keys}):
+        infos = {info.key.removeprefix(root): info for info in objects.list(root + folder)}
         for group in sources(sorted(infos)):
             held = _held(group, infos)
-            found[group.main] = Landed(
-                source=group.main,
-                sidecars=dict(group.sidecars),
+            found[root + group.main] = Landed(
+                source=root + group.main,
+                sidecars={key: root + name for key, name in group.sidecars.items()},
                 etag=_etag(held),
                 size=sum(info.size for info in held),
             )
     return {key: found[key] for key in keys if key in found}
+
+
+def _place(key: str) -> tuple[str, str]:
+    """The landing folder of a source's atlas, and the folder in it that has all its files."""
+    root = prefix(key.removeprefix(ROOT).partition("/")[0])
+    folder = home(key.removeprefix(root))
+    return root, f"{folder}/" if folder else ""
 
 
 def fingerprint(objects: ObjectStore, at: Landed) -> str:

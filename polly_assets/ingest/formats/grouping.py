@@ -21,7 +21,7 @@ from polly_assets.ingest.formats.beside.description_names import (
 )
 from polly_assets.ingest.formats.beside.description_names import marked as describes
 from polly_assets.ingest.formats.cbio.names import STUDY, beside_study, find_studies
-from polly_assets.ingest.formats.counts.names import named, with_counts
+from polly_assets.ingest.formats.counts.names import copies, named, with_counts
 from polly_assets.ingest.formats.geo.files import accession_of, geo_members
 from polly_assets.ingest.formats.never_data import never_data
 from polly_assets.ingest.formats.streams.text import base_name
@@ -81,6 +81,8 @@ def group_sources(names: Sequence[str]) -> list[SourceGroup]:
     studies = find_studies(kept)
     in_studies = {*studies, *(name for each in studies.values() for name in each.values())}
     kept = [name for name in kept if name not in in_studies]
+    copied = copies(kept)
+    kept = [name for name in kept if name not in copied]
     triples = find_triples(kept)
     by_base, marked = _placed([name for name in kept if name not in triples.used()], triples)
     _give_tables(by_base, marked)
@@ -97,7 +99,7 @@ def group_sources(names: Sequence[str]) -> list[SourceGroup]:
             groups.append(SourceGroup(group.main, beside))
     groups = _with_geo(groups) + [SourceGroup(main, beside) for main, beside in studies.items()]
     once = {group.main: group for group in groups}  # a table may describe several, and fail alone
-    joined = with_counts({main: group.sidecars for main, group in once.items()})
+    joined = with_counts({main: group.sidecars for main, group in once.items()}, copied)
     joined = with_clinical(joined)
     return [SourceGroup(main, joined[main]) for main in sorted(joined)]
 

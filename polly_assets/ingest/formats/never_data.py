@@ -16,12 +16,15 @@ _NAMES = (
     r"(md5|sha1|sha256|sha512)(sums?)?(\.txt)?", r"checksums?(\.txt)?",
     r"dockerfile", r"makefile", r"snakefile", r"requirements\.txt", r"snpeff_genes\.txt",
     r"(barcodes|features)\.stats", r"umipercellsorted\.txt", r"metrics_summary\.csv",
-    r"web_summary\.html", r"(run|cmd|meta)_info\.json", r"inspect\.json",
+    r"lib_format_counts\.json", r"ambig_info\.tsv", r"flendist\.txt", r"fld\.gz",
+    r"(observed|expected)_bias(_3p)?\.gz", r"(.*[_.-])?log(\.(final|progress|std))?\.out",
+    r"(.*[_.-])?sj\.out\.tab", r"web_summary\.html", r"(run|cmd|meta)_info\.json", r"inspect\.json",
 )  # fmt: skip
 _ENDINGS = (
     "md", "log",
     "bai", "crai", "csi", "dict", "fai", "gzi", "idx", "tbi",
     "md5", "md5sum", "sha1", "sha256", "sha512",
+    "cnt", "model", "summary", "theta",
     "bak", "orig", "swp", "tmp",
 )  # fmt: skip
 

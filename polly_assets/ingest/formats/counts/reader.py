@@ -24,10 +24,13 @@ from polly_assets.ingest.formats.counts.file import read_counts
 from polly_assets.ingest.formats.counts.join import EXACT, Union
 from polly_assets.ingest.formats.counts.kinds import ONE_COLUMN, Kind, kind_of
 from polly_assets.ingest.formats.counts.names import (
+    ALSO,
     ANY_TABLE,
     ENDINGS,
+    KEY,
     Named,
     count_members,
+    home,
     named,
 )
 from polly_assets.ingest.formats.streams import text
@@ -46,17 +49,13 @@ _DIGITS = re.compile(r"(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """A file of one sample, not yet read."""
+    """A file of one sample, not yet read; `last` is its name in the folder of the dataset."""
 
     path: Path
     name: str
+    last: str
     named: Named
     kind: Kind
-
-    @property
-    def last(self) -> str:
-        """Its name without folder."""
-        return self.name.rpartition("/")[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +111,7 @@ def _sorted_out(source: Source, with_main: bool) -> tuple[list[_File], list[Sour
     """The files by name that count one sample, and the others."""
     folder = _folder(source) + "/" if _folder(source) else ""
     keys = count_members(source.sidecars)
-    given = [Source(source.sidecars[k], folder + source.sidecars[k].name) for k in keys]
+    given = [Source(source.sidecars[k], folder + _below(k) + source.sidecars[k].name) for k in keys]
     if with_main:
         beside = {k: path for k, path in source.sidecars.items() if k not in keys}
         given.append(replace(source, sidecars=beside))
@@ -124,7 +123,8 @@ def _sorted_out(source: Source, with_main: bool) -> tuple[list[_File], list[Sour
         if kind is None:
             others.append(each)
         else:
-            files.append(_File(each.path, each.name, known or Named("", base, ""), kind))
+            last = each.name.removeprefix(folder)
+            files.append(_File(each.path, each.name, last, known or Named("", base, ""), kind))
     return sorted(files, key=lambda file: _natural(file.name)), others
 
 
@@ -134,7 +134,14 @@ def _folder(source: Source) -> str:
         own, at = source.name.rpartition("/")[0], source.sidecars[key].parent
         if at.name != source.path.parent.name and _RAW.fullmatch(at.name):
             return f"{own}/{at.name}" if own else at.name
-    return source.name.rpartition("/")[0]
+    nested = any(map(_below, count_members(source.sidecars)))
+    return home(source.name) if nested else source.name.rpartition("/")[0]
+
+
+def _below(key: str) -> str:
+    """The folder of a file of one sample below that of the dataset, by its key."""
+    below, slash, _ = key.removeprefix(KEY).rpartition("/")
+    return below + slash
 
 
 def _natural(name: str) -> list[tuple[int, int | str]]:
@@ -190,15 +197,21 @@ class _Whole:
         if given:
             found = given
         elif not self._several:
-            own = "_".join(filter(None, [first.sample, first.rest]))
+            own = "_".join(filter(None, [first.sample, first.level, first.rest]))
             found = text.safe_id(own) or text.dataset_id_from_name(self._source.name)
         elif series:
             found = series[1].upper()
         else:
-            pool = "" if first.pool == "geo" else first.pool
-            found = "_".join(filter(None, [text.safe_id(folder), pool])) if folder else ""
-            found = found or f"{text.safe_id(first.sample) or 'samples'}_and_others"
+            found = self._named_by_folder(first, folder)
         return "_".join(filter(None, [found, text.safe_id(self._label)]))
+
+    def _named_by_folder(self, first: Named, folder: str) -> str:
+        pool = "" if first.pool == "geo" else first.pool
+        if known := text.safe_id(folder):
+            return known if known.lower() == pool or not pool else f"{known}_{pool}"
+        nested = any(map(_below, count_members(self._source.sidecars)))
+        own = text.safe_id(first.sample) or "samples"
+        return "_".join(filter(None, [own, "and_others", pool if nested else first.level]))
 
     def _sample_ids(self) -> list[str]:
         """The accession or the sample of each file; the whole name where another has it, too."""
@@ -271,6 +284,9 @@ class _Whole:
         if sets > 1:
             message = f"files share too few features: they became {sets} datasets of like features"
             yield Notice("features_disagree", message, self._files[places[0]].last)
+        if any(key.startswith(ALSO) for key in self._source.sidecars):
+            message = "abundance.h5 has the values of abundance.tsv; its bootstraps are not loaded"
+            yield Notice("not_loaded", message)
         counted = Counter(self._files[at].named.sample for at in places)
         twice = [name for name, count in counted.items() if count > 1]
         if twice:

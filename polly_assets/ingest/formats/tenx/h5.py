@@ -50,6 +50,7 @@ _KNOWN = {
     "row_attrs": "a loom file: name it .loom",
     "barcode_info": "molecule information: give the filtered_feature_bc_matrix.h5 of the run",
     "mod": "MuData: write each modality by itself, as AnnData",
+    "est_counts": "kallisto's copy of abundance.tsv: give that (kallisto h5dump writes it)",
     "assays": "a Seurat file: convert it to .h5ad",
 }
 """What a root that is none of ours says the file is."""
