@@ -32,6 +32,8 @@ _TABLE_BEGIN = re.compile(rb"^!\w+_table_begin[ \t]*$", re.I | re.M)
 _MARK = re.compile(_ENTITY.pattern + rb"|" + _TABLE_BEGIN.pattern, re.I | re.M)
 _TABLE_END = re.compile(rb"!\w+_table_end[ \t]*\n?", re.I)
 WEB_PAGE = "this may be the page by which a server tells of an error: download the file again"
+_ROWS = re.compile(r"!\w+_table_end\s*$|(ID_REF|ID|TAG)\t", re.I)
+"""Lines that show that a table began without the line that opens it."""
 _MISSING_HEADER = "an entity begins with a line such as `^SAMPLE = GSM1`; add the one that is lost"
 
 
@@ -85,8 +87,16 @@ def entities(stream: GeoStream) -> Iterator[Entity]:
     lost = stream.section(_at_entity)
     if lost.data.lstrip().startswith(b"<"):
         raise lost.fault("not_geo", "found markup, expected SOFT", 1, hint=WEB_PAGE)
+    if lost.data.startswith(b"^Annotation"):
+        raise lost.fault(
+            "no_samples",
+            "found the annotation of a platform, expected a SAMPLE",
+            1,
+            hint="upload the series family (GSEnnn_family.soft.gz); it has its platforms",
+        )
     if lost.data.strip() or stream.ended():
-        message = "found lines before the first `^ENTITY = name` line"
+        what = "lines" if lost.data.strip() else "blank lines alone, and none"
+        message = f"found {what} before the first `^ENTITY = name` line"
         raise lost.fault("missing_entity", message, 1, hint=_MISSING_HEADER)
     room = MAX_METADATA_BYTES
     while not stream.ended():
@@ -172,16 +182,56 @@ def _bound_table(entity: Entity, stream: GeoStream) -> None:
         )
 
 
+def _unopened(entity: Entity, block: GeoText, line: int) -> BadInput:
+    begin = f"!{entity.kind.lower()}_table_begin"
+    return block.fault(
+        "no_table_begin",
+        f"found lines of a table of {entity.name} without the line `{begin}` before them",
+        line,
+        hint=f"add `{begin}` before the line with the names of columns, or download the file again",
+    )
+
+
 def _attributes(entity: Entity, block: GeoText) -> None:
     """Reads `!Kind_key = value` and `#column = description`; other lines continue a value."""
     if entity.kind not in KINDS:
         return
-    prefix = f"!{entity.kind}_".lower()
     columns: dict[str, list[list[str]]] = {}
     attributes: dict[str, list[list[str]]] = {}
+    try:
+        _read_lines(entity, block, attributes, columns)
+    finally:  # what comes before a fault may say of which dataset the entity is
+        entity.attributes = {
+            name: ["\n".join(lines).strip() for lines in texts]
+            for name, texts in attributes.items()
+        }
+        entity.columns = {
+            name: " ".join(filter(None, ("\n".join(lines).strip() for lines in texts)))
+            for name, texts in columns.items()
+        }
+    if len(set(entity.values("geo_accession"))) > 1:
+        found = ", ".join(entity.values("geo_accession")[:3])
+        raise block.fault(
+            "missing_entity",
+            f"^{entity.kind} = {entity.name} has several accessions: {found}",
+            entity.line,
+            hint=_MISSING_HEADER,
+        )
+
+
+def _read_lines(
+    entity: Entity,
+    block: GeoText,
+    attributes: dict[str, list[list[str]]],
+    columns: dict[str, list[list[str]]],
+) -> None:
+    """The lines of each value by key. Raises BadInput with what was read before the fault."""
+    prefix = f"!{entity.kind}_".lower()
     last: list[str] | None = None
     for number, ended in enumerate(io.StringIO(block.data.decode()), block.first_line):
         line = ended.removesuffix("\n")
+        if _ROWS.match(line):
+            raise _unopened(entity, block, number)
         mark, equals, value = line.partition("=")
         if line.startswith("#") and equals:
             last = [value.strip()]
@@ -205,18 +255,3 @@ def _attributes(entity: Entity, block: GeoText) -> None:
             )
         elif line.strip() and last is not None:
             last.append(line.strip())
-    entity.attributes = {
-        name: ["\n".join(lines).strip() for lines in texts] for name, texts in attributes.items()
-    }
-    entity.columns = {
-        name: " ".join(filter(None, ("\n".join(lines).strip() for lines in texts)))
-        for name, texts in columns.items()
-    }
-    if len(set(entity.values("geo_accession"))) > 1:
-        found = ", ".join(entity.values("geo_accession")[:3])
-        raise block.fault(
-            "missing_entity",
-            f"^{entity.kind} = {entity.name} has several accessions: {found}",
-            entity.line,
-            hint=_MISSING_HEADER,
-        )

@@ -1,10 +1,11 @@
 """Which files of a folder belong to a GEO series, by name, before any is opened.
 
-Owns four rules. Series matrices, SOFT and MINiML of one series in one folder describe one series:
-the first of them, in this order, is the main file. Separated text named `GSE1_...` or `GSE1.`
-belongs to them, where nothing else describes that text. The tables `GSM1-tbl-1.txt` belong to
-every MINiML file (`.xml`) of their folder. A sheet `GSE1_metadata.csv` or `GSE1_samples.csv`
-(`.tsv`, and with a dot) describes the samples of every GEO file of GSE1.
+Owns four rules. Series matrices, SOFT and MINiML of one series in one folder describe one series,
+and `GDS1_full.soft` and `GDS1.soft` one DataSet: the first, in this order, is the main file.
+Separated text named `GSE1_...` or `GSE1.` belongs to them, where nothing but a sheet of the series
+describes that text. The tables `GSM1-tbl-1.txt` belong to every MINiML file (`.xml`) of their
+folder. A sheet `GSE1_metadata.csv` or `GSE1_samples.csv` (`.tsv`, and with a dot) describes the
+samples of every GEO file of GSE1, and `GSE1.json` these files.
 Keep out: what is in the files.
 """
 
@@ -16,13 +17,13 @@ from collections.abc import Iterable, Mapping
 
 from polly_assets.ingest.formats.counts.names import KEY
 
-_ACCESSION = re.compile(r"gse\d+")
+_ACCESSION = re.compile(r"g(se|ds)\d+")
 _TABLE = re.compile(r"g(sm|pl)\d+-tbl-\d+\.txt")
 _SERIES = re.compile(
-    r"(?P<gse>gse\d+)(?:(?P<matrix>(?:-gpl\d+)?(?:-\d+)?_series_matrix\.txt)"
-    r"|(?P<soft>(?:_family)?\.soft|_family\.txt)|(?P<miniml>(?:_family|\.miniml)?\.xml))"
+    r"(?P<accession>g(?:se|ds)\d+)(?:(?P<matrix>(?:-gpl\d+)?(?:-\d+)?_series_matrix\.txt)"
+    r"|(?P<full>_full\.soft)|(?P<soft>(?:_family)?\.soft|_family\.txt)|(?P<miniml>(?:_family|\.miniml)?\.xml))"
 )
-_FORMS = ("matrix", "soft", "miniml")
+_FORMS = ("matrix", "full", "soft", "miniml")
 _SUPPLEMENT = re.compile(r"(gse\d+)[_.-].+\.(txt|tab|tsv|csv)")
 _DESCRIBED = re.compile(
     r"(g(?:se|ds|pl|sm)\d+)(?:[_.-].*)?(?:\.soft|\.xml|_(?:family|series_matrix)\.txt)"
@@ -72,41 +73,50 @@ def parts(name: str, keys: Iterable[str]) -> list[str]:
 def geo_members(groups: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
     """The GEO files of these groups with what belongs to them, by key; some with nothing more.
 
-    A file with sidecars belongs to none, but for a description of a series with `GSE1.json`.
+    A file with sidecars belongs to none, but for a description of a series with `GSE1.json`, and
+    a supplementary file whose sidecars are sheets of the series, too.
     Keys are the files' plain names; of sheets of samples and of JSON their endings; see
     `descriptions`.
     """
     mains = _mains(groups)
     found = {name: dict(groups[name]) for name in mains.values()}
-    families: dict[str, list[str]] = defaultdict(list)
-    series: dict[tuple[str, str], list[str]] = defaultdict(list)
-    described: dict[tuple[str, str], list[str]] = defaultdict(list)
+    owners: dict[tuple[str, str], list[str]] = defaultdict(list)
     for name, main in mains.items():
         folder, plain = _split(name)
         found[main] |= groups[name]
         if name != main:
             found[main][_KEY + name.rpartition("/")[2].lower()] = name
-        if matched := _DESCRIBED.fullmatch(plain):
-            described[folder, matched[1]].append(main)
-        if plain.endswith(".xml"):
-            families[folder].append(main)
-        if matched := _SERIES.fullmatch(plain):
-            series[folder, matched["gse"]].append(main)
+        for mark in _marks(plain):
+            owners[folder, mark].append(main)
     for name in sorted(groups.keys() - mains.keys()):
-        if groups[name]:
-            continue
         folder, plain = _split(name)
-        owners: list[str] = []
-        key = plain
-        if matched := _SHEET.fullmatch(plain):
-            owners, key = described[folder, matched[1]], matched[2] or matched[3]
-        elif _TABLE.fullmatch(plain):
-            owners = families[folder]
-        elif matched := _is_supplement(plain):
-            owners = series[folder, matched[1]] if len({*series[folder, matched[1]]}) == 1 else []
-        for owner in owners:
+        sheets = {_split(beside)[1]: beside for beside in groups[name].values()}
+        mark, key = _belonging(plain)
+        if not all(_SHEET.fullmatch(sheet) and _is_supplement(plain) for sheet in sheets):
+            continue
+        several = len({*owners[folder, mark]}) > 1
+        for owner in () if several and _is_supplement(plain) else owners[folder, mark]:
             found[owner].setdefault(key, name)
+            for sheet, beside in sheets.items():
+                found[owner].setdefault(sheet.rpartition(".")[2], beside)
     return found
+
+
+def _marks(plain: str) -> list[str]:
+    """What a GEO file is for others by its name: a family, a description, a series."""
+    found = [("series", _SERIES.fullmatch(plain)), ("described", _DESCRIBED.fullmatch(plain))]
+    marks = [f"{mark} {matched[1]}" for mark, matched in found if matched]
+    return [*marks, "family"] if plain.endswith(".xml") else marks
+
+
+def _belonging(plain: str) -> tuple[str, str]:
+    """To which of `_marks` a file belongs, and its key there; both empty for none."""
+    if matched := _SHEET.fullmatch(plain):
+        return f"described {matched[1]}", matched[2] or matched[3]
+    if _TABLE.fullmatch(plain):
+        return "family", plain
+    supplement = _is_supplement(plain)
+    return (f"series {supplement[1]}", plain) if supplement else ("", "")
 
 
 def _mains(groups: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
@@ -116,8 +126,10 @@ def _mains(groups: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
     for name in sorted(groups, key=_precedence):
         folder, plain = _split(name)
         matched = _SERIES.fullmatch(plain)
-        if matched and all(_split(n)[1] == f"{matched['gse']}.json" for n in groups[name].values()):
-            mains[name] = first.setdefault((folder, matched["gse"]), name)
+        if matched and all(
+            _split(n)[1] == f"{matched['accession']}.json" for n in groups[name].values()
+        ):
+            mains[name] = first.setdefault((folder, matched["accession"]), name)
         elif matched or _DESCRIBED.fullmatch(plain) or plain.endswith(".xml"):
             mains[name] = name
     return mains

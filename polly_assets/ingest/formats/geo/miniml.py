@@ -19,14 +19,14 @@ from collections.abc import Iterator, Sequence
 from polly_assets.ingest.formats.base import Source
 from polly_assets.ingest.formats.geo import common
 from polly_assets.ingest.formats.geo.align import Alignment
-from polly_assets.ingest.formats.geo.entities import Entity
+from polly_assets.ingest.formats.geo.entities import WEB_PAGE, Entity
 from polly_assets.ingest.formats.geo.files import is_table
 from polly_assets.ingest.formats.geo.miniml_entities import Converted, DataTable
 from polly_assets.ingest.formats.geo.miniml_xml import children
 from polly_assets.ingest.formats.geo.reader import Found, GeoReader
 from polly_assets.ingest.formats.geo.samples import put_away
 from polly_assets.ingest.formats.geo.soft import datasets, idle, studies, unused
-from polly_assets.ingest.formats.geo.stream import GeoStream, GeoText, as_utf8
+from polly_assets.ingest.formats.geo.stream import GeoStream, GeoText, as_utf8, fault
 from polly_assets.ingest.formats.geo.table import Table
 from polly_assets.ingest.formats.grouping import plain
 from polly_assets.ingest.formats.streams.text import read_bytes, utf8_lines
@@ -44,8 +44,9 @@ class MinimlReader(GeoReader):
 
     def sniff(self, name: str, head: bytes) -> bool:
         """Whether the head opens the element MINiML; by GEO's names for any other content."""
+        start = as_utf8(head)
         named = name.removesuffix(".gz").endswith(("_family.xml", ".miniml.xml"))
-        return _ROOT.search(as_utf8(head)) is not None or named
+        return _ROOT.search(start) is not None or (named and not start.startswith(b"^"))
 
     def read_alone(self, source: Source) -> Found:
         """The datasets of a family, one per series and platform.
@@ -87,7 +88,7 @@ class _Tables:
         self._decoded: list[Notice] = []
 
     def give(self, entity: Entity, tables: Sequence[DataTable]) -> None:
-        """Gives an entity the first of its tables. Raises what reading a file beside raises."""
+        """Gives an entity the first of its tables; a fault of a file beside becomes its own."""
         self._further += [f"{entity.name} table {i}" for i in range(2, len(tables) + 1)]
         for table in tables[:1]:
             key = plain(table.file.replace("\\", "/").rpartition("/")[2])
@@ -95,7 +96,11 @@ class _Tables:
             if table.file and key not in self._beside:
                 self._lacking.append((entity, table.file))
                 continue
-            text = self._external(self._beside[key]) if table.file else ""
+            try:
+                text = self._external(self._beside[key]) if table.file else ""
+            except BadInput as error:
+                entity.fault = error
+                continue
             _give(entity, table, text, self._source.name)
             if entity.kind == "SAMPLE":
                 put_away(entity, self.aligned)
@@ -103,7 +108,8 @@ class _Tables:
     def notices(self, converted: Converted) -> Iterator[Notice]:
         """Notices on tables that are lacking or left over. Raises BadInput `missing_table`."""
         yield from self._decoded
-        left = [name for key, name in sorted(self._beside.items()) if key not in self._used]
+        idle = sorted(self._beside.keys() - self._used)
+        left = [self._source.sidecars[self._beside[key]].name for key in idle]
         if further := self._further + left:
             message = f"{len(further)} tables are not used: {common.named(further)}"
             yield Notice("tables_not_used", message)
@@ -120,6 +126,9 @@ class _Tables:
         path = self._source.sidecars[key]
         data, notices = utf8_lines(read_bytes(path, path.name), path.name)
         self._decoded.extend(notices)
+        if data.lstrip().startswith(b"<"):
+            message = "found markup, expected the rows of a table"
+            raise fault("not_geo", message, 1, file=path.name, hint=WEB_PAGE)
         return data.decode()
 
 
@@ -129,12 +138,12 @@ def _require_all_or_none(
     given = [e.name for e in converted.entities if e.loaded or (e.kind == "SAMPLE" and e.fault)]
     for entity, table in lacking:
         if given and entity.kind == "SAMPLE":
-            raise BadInput(
+            raise fault(
                 "missing_table",
                 f"the table {table} of {entity.name} is not beside the file, and those of "
                 f"{len(given)} other samples are, such as of {given[0]}",
+                entity.line,
                 file=file,
-                place=entity.name,
                 hint="put all files of the family's archive into one folder",
             )
 

@@ -13,6 +13,7 @@ from typing import NoReturn
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
+from polly_assets.ingest.formats.geo.entities import WEB_PAGE
 from polly_assets.ingest.formats.geo.stream import GeoStream, fault
 from polly_resources.errors import BadInput
 
@@ -94,7 +95,9 @@ class _Parsing:
             raise self._fault(
                 "not_miniml",
                 f"found <{tag[:60]}> as the outermost element, expected <{ROOT}>",
-                "of XML files, those of GEO in MINiML are read",
+                WEB_PAGE
+                if tag.lower() == "html"
+                else "of XML files, those of GEO in MINiML are read",
             )
         if self._depth >= _DEEPEST:
             raise self._fault(
@@ -135,6 +138,8 @@ class _Parsing:
             self._whole.append(Child(self._builder.close(), self._line))
 
     def _refuse(self, name: str, *_: object) -> NoReturn:
+        if name.lower() == "html":
+            raise self._fault("not_miniml", f"found a page of HTML, expected <{ROOT}>", WEB_PAGE)
         raise self._fault(
             "xml_document_type",
             f"found a document type <!DOCTYPE {name[:60]}>, expected none",

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from polly_assets.ingest.formats.geo import common
 from polly_assets.ingest.formats.geo.align import Alignment
 from polly_assets.ingest.formats.geo.entities import Entity, Loaded
-from polly_assets.ingest.formats.geo.table import Table
+from polly_assets.ingest.formats.geo.table import LOST_TABS, Table
 from polly_resources.errors import BadInput
 
 
@@ -45,10 +45,9 @@ def _loaded(table: Table, aligned: Alignment) -> Loaded:
 
 def columns_of(table: Table) -> tuple[int, int | None]:
     """Where ids and values are in a sample's table. Raises BadInput `no_id_column`."""
-    header = table.header
-    if find(header, "ID_REF") is None and (tag := find(header, "TAG")) is not None:
-        return tag, find(header, "VALUE", "COUNT", "TAG_COUNT")
-    return id_column(table, "ID_REF"), find(header, "VALUE")
+    header, key = table.header, id_column(table, "ID_REF")
+    sage = header[key].upper() == "TAG"
+    return key, find(header, "VALUE", *(("COUNT", "TAG_COUNT") if sage else ()))
 
 
 def find(header: Sequence[str], *names: str) -> int | None:
@@ -58,13 +57,14 @@ def find(header: Sequence[str], *names: str) -> int | None:
 
 
 def id_column(table: Table, name: str) -> int:
-    """Where the column of this name is. Raises BadInput `no_id_column`."""
-    found = find(table.header, name)
+    """Where the column of this name is, or that of tags. Raises BadInput `no_id_column`."""
+    found = find(table.header, name, "TAG")
     if found is None:
+        spaced = len(table.header) == 1 and len(table.header[0].split()) > 1
         raise table.text.fault(
             "no_id_column",
             f"found columns {common.named(table.header) or 'none'}, expected {name} among them",
             table.header_line,
-            hint=f"the column that identifies features must be called {name}",
+            hint=LOST_TABS if spaced else f"the column of feature ids must be called {name}",
         )
     return found

@@ -11,6 +11,7 @@ it (`reader`).
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -31,6 +32,7 @@ from polly_assets.ingest.formats.geo.stream import GeoStream, GeoText, as_utf8, 
 from polly_assets.ingest.formats.geo.table import Table, header_cells
 from polly_assets.ingest.formats.geo.values import Places, RowMatrix, Rows
 from polly_assets.ingest.formats.streams.text import base_name
+from polly_resources.errors import BadInput
 from polly_resources.records import Notice
 
 _ATTRIBUTE = re.compile(rb"^!(?:Series|Sample)_[^\t\n=]*\t", re.M | re.I)
@@ -62,7 +64,7 @@ class SeriesMatrixReader(GeoReader):
         table.
         """
         stream = GeoStream(source.path, source.name)
-        header = read_header(stream.section(_at_table, MAX_ATTRIBUTE_BYTES))
+        header = _header(stream)
         platforms = [platform_of(source.name, header, i) for i in range(len(header.ids))]
         parts = [
             _Part(name, [i for i, found in enumerate(platforms) if found == name])
@@ -102,20 +104,37 @@ def _nowhere(data: bytes, start: int) -> int:
     return -1
 
 
+def _header(stream: GeoStream) -> Header:
+    """The rows before the table; of a file that ends in them, that it does."""
+    text = stream.section(_at_table, MAX_ATTRIBUTE_BYTES)
+    try:
+        header = read_header(text)
+    except BadInput as error:
+        last = error.code == "no_samples" or error.place.startswith(f"line {stream.line - 1}")
+        if error.code != "not_geo" and last and stream.ended():
+            raise _no_table(stream) from None
+        raise
+    if stream.ended():
+        raise _no_table(stream)
+    return header
+
+
+def _no_table(stream: GeoStream) -> BadInput:
+    return fault(
+        "no_table",
+        "found no line `!series_matrix_table_begin` up to the end of the file",
+        stream.line - 1,
+        file=stream.name,
+        hint="the file was cut short: download it again",
+    )
+
+
 def _read_table(stream: GeoStream, header: Header, parts: Sequence[_Part]) -> _Table:
     """The values, read piece by piece; marks the rows that each part has values in.
 
-    Raises BadInput `no_table`, `truncated_table`, `unexpected_line`, `samples_disagree` or a
-    fault of the table.
+    Raises BadInput `truncated_table`, `unexpected_line`, `samples_disagree` or a fault of the
+    table.
     """
-    if stream.ended():
-        raise fault(
-            "no_table",
-            "found no line `!series_matrix_table_begin`, expected it behind the last row",
-            stream.line - 1,
-            file=stream.name,
-            hint="the file was cut short: download it again",
-        )
     stream.next_line()
     names = GeoText(b"", stream.name, stream.line)
     if not stream.next_begins(b"!"):
@@ -124,6 +143,8 @@ def _read_table(stream: GeoStream, header: Header, parts: Sequence[_Part]) -> _T
     features, rows, errors = [pl.Series("feature_id", [], pl.String)], Rows(len(header.ids)), 0
     places: list[int] | None = None
     for piece in stream.pieces(at_mark):
+        if stream.ended():
+            break
         if len(columns) <= 1 and not piece.data.strip():
             continue
         places = places or _places(names, columns, header.ids)
@@ -147,10 +168,12 @@ def _places(names: GeoText, columns: Sequence[str], ids: Sequence[str]) -> list[
     if sorted(columns[1:]) != sorted(ids):
         lacking = [name for name in ids if name not in places]
         strange = sorted(places.keys() - set(ids))
+        repeated = sorted(name for name, count in Counter(columns[1:]).items() if count > 1)
         raise names.fault(
             "samples_disagree",
             f"the table has {len(columns) - 1} sample columns for {len(ids)} samples; lacking: "
-            f"{common.named(lacking) or 'none'}; unknown: {common.named(strange) or 'none'}",
+            f"{common.named(lacking) or 'none'}; unknown: {common.named(strange) or 'none'}; "
+            f"repeated: {common.named(repeated) or 'none'}",
             names.first_line,
             hint="the table's header must list the accessions of !Sample_geo_accession",
         )

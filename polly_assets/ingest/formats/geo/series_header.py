@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 
 from polly_assets.ingest.formats.geo import common
 from polly_assets.ingest.formats.geo.entities import WEB_PAGE
-from polly_assets.ingest.formats.geo.stream import GeoText
-from polly_assets.ingest.formats.geo.table import cells
+from polly_assets.ingest.formats.geo.stream import GeoText, fault
+from polly_assets.ingest.formats.geo.table import LOST_TABS, cells
 from polly_resources.errors import BadInput
 
 _MAX_LINES = 10_000
@@ -25,11 +25,15 @@ _MAX_LINES = 10_000
 
 @dataclass(slots=True)
 class Header:
-    """The rows before the table: series values by key, and one record per sample."""
+    """The rows before the table: series values by key, and one record per sample.
+
+    `lines` has the line of each row of samples by its key, of repeated ones the first.
+    """
 
     series: dict[str, list[str]] = field(default_factory=dict)
     samples: list[dict[str, list[str]]] = field(default_factory=list)
     ids: list[str] = field(default_factory=list)
+    lines: dict[str, int] = field(default_factory=dict)
 
 
 def read_header(text: GeoText) -> Header:
@@ -51,6 +55,7 @@ def read_header(text: GeoText) -> Header:
     header.ids = _sample_ids(text, rows)
     header.samples = [{} for _ in header.ids]
     for number, key, found in rows:
+        header.lines.setdefault(key, number)
         values = without_empty_end(found, len(header.ids)) or [""] * len(header.ids)
         if len(values) != len(header.ids):
             raise text.fault(
@@ -92,7 +97,7 @@ def _unexpected(text: GeoText, number: int, line: str) -> BadInput:
         "unexpected_line",
         f"found {line[:40]!r}, expected a row of `!Series_` or `!Sample_`",
         number,
-        hint="only these may precede `!series_matrix_table_begin`",
+        hint="only these may precede `!series_matrix_table_begin`; add that line if it is lost",
     )
 
 
@@ -107,6 +112,13 @@ def without_empty_end(values: list[str], least: int) -> list[str]:
 def _sample_ids(text: GeoText, rows: Sequence[tuple[int, str, list[str]]]) -> list[str]:
     number, ids = next(((n, v) for n, key, v in rows if key == "geo_accession"), (1, []))
     ids = ids[: max((len(without_empty_end(values, 0)) for _, _, values in rows), default=0)]
+    if b"\t" not in text.data:
+        raise text.fault(
+            "no_samples",
+            "found no tab, expected one before the cell of each sample",
+            1,
+            hint=LOST_TABS,
+        )
     if not ids or "" in ids:
         raise text.fault(
             "no_samples",
@@ -132,10 +144,12 @@ def platform_of(file: str, header: Header, sample: int) -> str:
     if len(set(found)) == 1:
         return found[0]
     name = header.ids[sample]
-    raise BadInput(
+    key = "platform_id" if "platform_id" in header.lines else "geo_accession"
+    raise fault(
         "no_platform",
         f"found {', '.join(found) or 'none'} as !Sample_platform_id of {name}, expected one",
+        header.lines[key],
         file=file,
-        place=name,
-        hint="name the sample's platform, such as GPL570",
+        column=sample + 2,
+        hint="name the sample's platform in a row !Sample_platform_id, such as GPL570",
     )

@@ -6,7 +6,7 @@ Owns the way from SOFT entities to datasets `GSE_GPL`:
   series; where a file holds several series (a platform's family), to those that name it.
 - Without a series in the file, the dataset is named after the platform; without that too,
   after the file.
-- A fault in a sample or platform fails the datasets that need it; the others are read.
+- A fault in a sample or platform fails the datasets that need it, or may do; the others are read.
 - A file with a `^DATASET` is a curated GEO DataSet (`gds`).
 
 Add here rules of what makes a dataset. Keep out: the SOFT grammar (`entities`), metadata
@@ -120,10 +120,7 @@ def studies(found: Sequence[Entity], stream: GeoStream, aligned: Alignment) -> I
     series = dict(reversed(series.items()))
     platforms = {e.name: e for e in reversed(found) if e.kind == "PLATFORM"}
     database = next((e for e in found if e.kind == "DATABASE"), Entity("DATABASE", ""))
-    groups: dict[tuple[str, str], list[Entity]] = {}
-    for sample in (e for e in found if e.kind == "SAMPLE"):
-        for one in _series_of(sample, list(series.values())):
-            groups.setdefault((one, sample.first("platform_id")), []).append(sample)
+    groups = _grouped([e for e in found if e.kind == "SAMPLE"], list(series.values()))
     present = {e.name for e in found if e.kind == "SAMPLE"}
     told: set[str] = set()
     for (one, platform), samples in groups.items():
@@ -145,6 +142,31 @@ def studies(found: Sequence[Entity], stream: GeoStream, aligned: Alignment) -> I
             told.add(one)
             _notice_absent(study, present)
         yield study
+
+
+def _grouped(
+    samples: Sequence[Entity], series: Sequence[Entity]
+) -> dict[tuple[str, str], list[Entity]]:
+    """The samples by series and platform.
+
+    One without a platform, or with several, is of each dataset that it may be of, and fails it: as
+    without it the dataset would be wrong.
+    """
+    groups: dict[tuple[str, str], list[Entity]] = {}
+    for sample in sorted(samples, key=_is_lost):
+        platforms = sample.values("platform_id")
+        for one in _series_of(sample, series):
+            own = [(one, sample.first("platform_id"))]
+            if _is_lost(sample):
+                near = [group for group in groups if group[0] == one]
+                own = [group for group in near if not platforms or group[1] in platforms] or own
+            for group in own:
+                groups.setdefault(group, []).append(sample)
+    return groups
+
+
+def _is_lost(sample: Entity) -> bool:
+    return len({*sample.values("platform_id")}) != 1
 
 
 def _notice_absent(study: Study, present: set[str]) -> None:

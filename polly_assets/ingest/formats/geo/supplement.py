@@ -40,6 +40,11 @@ _FIRST = ("geo_accession", "title", "description")
 _FOLDER_AND_ENDING = re.compile(r"^.*[/\\]|(\.(bam|sam|txt|tsv|csv|counts?|genes|results))+$")
 _R_NAME = re.compile(r"^x(?=\d+[a-z]|\d{4})")
 """`X1_ctrl`; not `X1`, which may as well be the first sample."""
+_OF_NO_VALUES = (
+    *("no_matrix", "no_value_column", "samples_matched_by_order", "samples_without_values"),
+    *("supplementary_matrix", "tables_not_given"),
+)
+"""Notices of a dataset of the series that other values make untrue."""
 _NUMBERED = re.compile(r"(\D*)0*(\d+)")
 
 Item = ParsedDataset | FailedDataset
@@ -205,7 +210,7 @@ def joined(
     titles = titles[series.samples.width :]
     features, extra = _features(found, matched)
     lacking = [i for i, c in zip(series.samples["sample_id"], chosen, strict=True) if c is None]
-    notices = [n for n in (*series.notices, *found.notices) if n.code != "no_matrix"]
+    notices = [n for n in (*series.notices, *found.notices) if n.code not in _OF_NO_VALUES]
     notices.append(_told(matched, file))
     if extra:
         message = f"number columns that describe features: {common.named(extra)}"

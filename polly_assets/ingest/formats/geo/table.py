@@ -29,6 +29,8 @@ MAX_COLUMNS = 1_000_000
 SPREADSHEET_ERRORS = ("#div/0!", "#name?", "#null!", "#num!", "#ref!", "#value!")
 """What a spreadsheet leaves of a value that it could not compute, in lower case."""
 
+LOST_TABS = "cells are separated by tabs, and these are lost: download the file again"
+
 _CELL = re.compile(r'(?:"(.*?)"|([^\t]*))\t', re.S)
 _NEWLINE = 10
 _WHOLLY_QUOTED = r'^"(?:[^"]|"")*"$'
@@ -244,16 +246,18 @@ class Table:
 
     def _not_a_number(self, row: int, column: int, frame: pl.DataFrame) -> BadInput:
         found = str(frame[row, str(column)])
-        comma = re.fullmatch(r"[+-]?\d*,\d+([eE][+-]?\d+)?", found)
+        hint = "replace it by a number or by null"
+        if re.fullmatch(r"[+-]?\d*,\d+([eE][+-]?\d+)?", found):
+            hint = "numbers need decimal points, not commas"
+        elif found.upper() == self.header[column].upper():
+            hint = "the names of the columns are among the rows: delete this line"
         return self.text.fault(
             "not_a_number",
             f"found {found[:40]!r} in column {self.header[column]}, expected a number, "
             "`null` or nothing",
             self._line_of(row),
             column=column + 1,
-            hint="numbers need decimal points, not commas"
-            if comma
-            else "replace it by a number or by null",
+            hint=hint,
         )
 
     def _line_of(self, row: int) -> int:

@@ -232,7 +232,7 @@ def test_tables_that_no_entity_has_are_told(tmp_path):
     text = whole(sample("GSM1", more=EXTERNAL.format("GSM1"), table=second))
     dataset = only(read(tmp_path, text, GSM1="a\t1\nb\t2\n", GSM7="a\t1\n"))
     (notice,) = (n for n in dataset.notices if n.code == "tables_not_used")
-    assert notice.message.endswith("GSM1 table 2, gsm7-tbl-1.txt")
+    assert notice.message.endswith("GSM1 table 2, GSM7-tbl-1.txt")
     assert values(dataset) == [[1], [2]]
 
 
@@ -300,7 +300,7 @@ def test_one_table_of_several_is_missing(tmp_path):
     with pytest.raises(BadInput) as caught:
         read(tmp_path, whole(sample("GSM1"), sample("GSM2")), GSM1=TABLES["GSM1"])
     error = caught.value
-    assert (error.code, error.place) == ("missing_table", "GSM2")
+    assert (error.code, error.place) == ("missing_table", "line 9")
     assert "GSM2-tbl-1.txt" in error.message
 
 
@@ -310,6 +310,28 @@ def test_a_ragged_table_beside_the_file(tmp_path):
     error = caught.value
     assert (error.code, error.file) == ("ragged_row", "GSM1-tbl-1.txt")
     assert error.place == "line 2, column 2"
+
+
+@pytest.mark.parametrize(
+    ("rows", "code", "hint"),
+    [
+        ("<html>\n<body>no</body></html>\n", "not_geo", "server"),
+        ("", "empty_file", "again"),
+        ("ID_REF\tVALUE\na\t1\n", "not_a_number", "names of the columns"),
+    ],
+)
+def test_a_bad_table_beside_the_file_fails_its_dataset_only(tmp_path, rows, code, hint):
+    text = whole(sample("GSM1"), sample("GSM2", platform="GPL2"))
+    failed, dataset = read(tmp_path, text, GSM1=rows, GSM2=TABLES["GSM2"])
+    assert isinstance(failed, FailedDataset)
+    assert isinstance(dataset, ParsedDataset)
+    assert (failed.dataset_id, dataset.dataset_id) == ("GSE1_GPL1", "GSE1_GPL2")
+    assert (failed.error.code, failed.error.file) == (code, "GSM1-tbl-1.txt")
+    assert hint in failed.error.hint
+
+
+def test_soft_of_another_name():
+    assert reader_for("GSE1_family.xml", b"^SERIES = GSE1\n").name == "geo_soft"
 
 
 def test_sniff():

@@ -172,6 +172,7 @@ FAULTS = {
     "an unbound prefix": (OPEN + "<m:Sample /></MINiML>", "bad_xml"),
     "a bare ampersand": (OPEN + BODY.replace("&amp;", "&") + "</MINiML>", "bad_xml"),
     "a web page": ("<html><body></body></html>", "not_miniml"),
+    "a web page with its type": ("<!DOCTYPE html>\n<html></html>", "not_miniml"),
     "nothing": ("", "empty_file"),
     "a NUL byte": (OPEN + "\0</MINiML>", "binary_content"),
     "no sample": (OPEN + platform() + SERIES + "</MINiML>", "no_samples"),

@@ -135,6 +135,14 @@ FAULTS = {
         "truncated_table",
         "line 15",
     ),
+    "a table cut in a row": (HEAD + BEGIN + "a\t1\t2\nb\t", "truncated_table", "line 16"),
+    "a header cut in a row": (HEAD + '!Sample_x\t"a', "no_table", "line 13"),
+    "a header cut in a name": (HEAD + "!Samp", "no_table", "line 13"),
+    "a header cut before the samples": ("!Series_title\tOne\n", "no_table", "line 1"),
+    "no line before the table": (HEAD + "ID_REF\tGSM1\tGSM2\na\t1\t2\n" + END,
+        "unexpected_line", "line 13"),
+    "a column twice": (HEAD + BEGIN.replace("GSM2", "GSM1") + END, "samples_disagree", "line 14"),
+    "spaces for tabs": ((HEAD + BEGIN + END).replace("\t", "  "), "no_samples", "line 1"),
     "no table": (HEAD, "no_table", "line 12"),
     "text among the rows": (HEAD + "foo\n" + BEGIN + END, "unexpected_line", "line 13"),
     "a row of a platform": (HEAD + "!Platform_x\t1\n" + BEGIN + END, "unexpected_line", "line 13"),
@@ -170,10 +178,10 @@ FAULTS = {
         "no_samples",
         "line 1",
     ),
-    "no platform": (HEAD.replace('"GPL1"', '""') + BEGIN + END, "no_platform", "GSM1"),
+    "no platform": (HEAD.replace('"GPL1"', '""') + BEGIN + END, "no_platform", "line 12, column 2"),
     "a web page": ("<html><body>!Series_x\t1</body></html>\n", "not_geo", "line 1"),
     "nothing": ("", "empty_file", ""),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("text", "code", "place"), FAULTS.values(), ids=FAULTS.keys())

@@ -257,6 +257,33 @@ FAULTS = {
         "truncated_table",
         "line 15",
     ),
+    "a table that nothing begins": (
+        sample("GSM1", *ROWS) + sample("GSM2", *ROWS).replace("!sample_table_begin\n", ""),
+        "no_table_begin",
+        "line 23",
+    ),
+    "a table that nothing begins or ends": (
+        sample("GSM1", *ROWS)
+        .replace("!sample_table_begin\n", "")
+        .replace("!sample_table_end\n", ""),
+        "no_table_begin",
+        "line 12",
+    ),
+    "an end alone": (
+        sample("GSM1", "", head="").replace("!sample_table_begin\n", ""),
+        "no_table_begin",
+        "line 10",
+    ),
+    "a table of a platform that nothing begins": (
+        PLATFORM.replace("!platform_table_begin\n", "") + sample("GSM1", *ROWS),
+        "no_table_begin",
+        "line 12",
+    ),
+    "spaces for tabs": (
+        sample("GSM1", *ROWS).replace("\t", "    "),
+        "no_id_column",
+        "line 13",
+    ),
     "lines behind a table": (sample("GSM1", *ROWS) + "garbage\n", "missing_entity", "line 17"),
     "an attribute of another entity": (
         sample("GSM1", *ROWS, more="!Series_title = x\n"),
@@ -309,6 +336,7 @@ def test_faults(tmp_path, text, code, place):
         (gzip.compress((SERIES + TWO * 300).encode(), mtime=0)[:-100], "corrupt_gzip"),
         ((SERIES + TWO).encode().replace(b"1.5", b"1\0005"), "binary_content"),
         (DATABASE.encode(), "no_samples"),
+        (b"^Annotation\n!Annotation_date = x\n" + PLATFORM.encode(), "no_samples"),
         (b"junk\n" + (SERIES + TWO).encode(), "missing_entity"),
     ],
 )
@@ -365,6 +393,28 @@ def test_a_fault_of_one_platform_leaves_the_others(tmp_path):
     assert (values(first), values(last)) == ([[1.5], [2]], [[3], [4]])
     assert last.features["feature_id"].to_list() == ["q", "a"]
     assert (failed.dataset_id, failed.error.code) == ("GSE1_GPL2", "not_a_number")
+
+
+@pytest.mark.parametrize(
+    ("damage", "code"),
+    [
+        (("!Sample_title = title of GSM2\n", "garbage = x\n"), "unexpected_line"),
+        (("!Sample_geo_accession = GSM2\n", "!Series_x = GSM2\n"), "missing_entity"),
+        (("GSM2\n!Sample_platform_id = GPL1\n", "GSM2\n"), "no_platform"),
+    ],
+)
+def test_a_sample_of_unknown_platform_leaves_no_dataset_without_it(tmp_path, damage, code):
+    text = PLATFORM + sample("GSM1", *ROWS) + sample("GSM2", *ROWS).replace(*damage)
+    with pytest.raises(BadInput) as caught:
+        read(tmp_path, SERIES + text)
+    assert caught.value.code == code
+    found = read(
+        tmp_path, SERIES + text + sample("GSM3", *ROWS, more="!Sample_platform_id = GPL2\n")
+    )
+    assert [(d.dataset_id, d.error.code) for d in found if isinstance(d, FailedDataset)] == [
+        *(("GSE1_GPL1", code), ("GSE1_GPL2", code))
+    ]
+    assert len(found) == 2
 
 
 def test_many_orders_of_rows_make_one_matrix(tmp_path):

@@ -129,7 +129,11 @@ def test_the_file_name_stands_in_for_a_missing_series(tmp_path):
         (SERIES + SAMPLES.replace("GSM2", "GSM1") + matrix(), "duplicate_sample", "line 6"),
         (SERIES + SAMPLES.replace('\t"two"', "") + matrix(), "ragged_row", "line 5"),
         (SERIES + "lost\n" + SAMPLES + matrix(), "unexpected_line", "line 5"),
-        (SERIES + SAMPLES.replace('\t"GPL1"\n', '\t""\n') + matrix(), "no_platform", "GSM2"),
+        (
+            SERIES + SAMPLES.replace('\t"GPL1"\n', '\t""\n') + matrix(),
+            "no_platform",
+            "line 7, column 3",
+        ),
         (SERIES + SAMPLES + matrix(header=HEADER + '\t"GSM3"'), "samples_disagree", "line 9"),
         (SERIES + SAMPLES + matrix(header='"ID_REF"\t"GSM1"'), "samples_disagree", "line 9"),
         (SERIES + SAMPLES + matrix('"a"\t1\t2', '"b"\t1'), "ragged_row", "line 11, column 3"),

@@ -219,10 +219,10 @@ def test_the_first_file_may_be_the_broken_one(tmp_path):
 
 
 def test_both_may_fail(tmp_path):
-    files = {"GSE1_series_matrix.txt": "!Series_title\tx\n", "GSE1_family.soft": "^SERIES = GSE1\n"}
+    files = {"GSE1_series_matrix.txt": "!Series_title\tx\n", "GSE1_family.soft": "^SERIES = x\n"}
     found = read(tmp_path, files)
     assert [item.error.code for item in found if isinstance(item, FailedDataset)] == [
-        *("no_samples", "no_samples")
+        *("no_table", "no_samples")
     ]
 
 
@@ -281,6 +281,43 @@ def test_a_file_that_is_none_of_its_name_hides_no_others(tmp_path):
     assert (error.code, error.file) == ("not_geo", "GSE1_series_matrix.txt")
     assert "GSE1_family.soft" in error.message
     assert error.hint
+
+
+def test_counts_that_a_sheet_describes_are_of_the_series_all_the_same(tmp_path):
+    files = {
+        "GSE1_series_matrix.txt": matrix("GSM1", "GSM2"),
+        "GSE1_counts.txt": "gene\tGSM1\tGSM2\nTP53\t1\t2\n",
+        "GSE1_metadata.csv": "sample,age\nGSM1,5\nGSM2,7\n",
+    }
+    dataset = only(read(tmp_path, files))
+    assert (dataset.dataset_id, values(dataset)) == ("GSE1_GPL1", {"GSM1": [1], "GSM2": [2]})
+    assert dataset.samples["age"].to_list() == ["5", "7"]
+    assert dataset.samples["title"].to_list() == ["t GSM1", "t GSM2"]
+
+
+def test_count_files_beside_counts_of_all_tell_their_own_origin(tmp_path):
+    files = {
+        "GSE1_series_matrix.txt": matrix("GSM1"),
+        "GSE1_counts.txt": "gene\tGSM1\nTP53\t1\n",
+        "GSE1_RAW/GSM1.txt": "TP53\t3\nMYC\t4\n",
+    }
+    first, second = read(tmp_path, files)
+    assert (values(first), values(second)) == ({"GSM1": [1]}, {"GSM1": [3, 4]})
+    assert isinstance(second, ParsedDataset)
+    assert [n.code for n in second.notices] == ["supplementary_matrix"]
+    assert "files of its samples" in second.notices[0].message
+
+
+def test_a_dataset_in_full_and_in_short(tmp_path):
+    short = (
+        "^DATASET = GDS1\n!dataset_title = T\n!dataset_platform = GPL1\n#GSM1 = Value for GSM1\n"
+        "!dataset_table_begin\nID_REF\tIDENTIFIER\tGSM1\na\tTP53\t1\n!dataset_table_end\n"
+    )
+    full = short.replace("GSM1\na", "GSM1\tGene title\na").replace("\t1\n", "\t1\ttumor p53\n")
+    dataset = only(read(tmp_path, {"GDS1.soft.gz": short, "GDS1_full.soft.gz": full}))
+    assert (dataset.dataset_id, values(dataset)) == ("GDS1", {"GSM1": [1]})
+    assert dataset.features.columns == ["feature_id", "IDENTIFIER", "Gene title"]
+    assert told(dataset).startswith("GDS1.soft.gz describes the same dataset as GDS1_full.soft.gz")
 
 
 SAMPLES = st.lists(st.sampled_from([f"GSM{i}" for i in range(5)]), unique=True, min_size=1)
