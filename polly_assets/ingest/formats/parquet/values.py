@@ -106,18 +106,22 @@ def _is_wide(kind: pa.DataType) -> bool:
 
 
 def text(file: pq.ParquetFile, column: int, source: Source) -> pl.Series:
-    """A column that is no matter of the matrix, in its own type; bytes are UTF-8.
+    """A column that is no matter of the matrix, in its own type.
+
+    Bytes are UTF-8, times that passed are text as in ISO 8601 (`PT1.5S`).
 
     Raises BadInput `unpacks_too_large`, `corrupt_parquet`.
     """
     packed, size, parts = source.path.stat().st_size, 0, []
     for part in _columns(file, [column], _READ_ROWS):
-        array = part[0]
+        array = part[0].storage if isinstance(part[0], pa.ExtensionArray) else part[0]
         if pa.types.is_dictionary(array.type):
             array.validate(full=True)
             array = array.dictionary_decode()
         if any(test(array.type) for test in _OF_BYTES):
             array = _as_text(array, f"column {file.schema_arrow.names[column]!r}", source.name)
+        if pa.types.is_decimal256(array.type):  # which polars has not
+            array = array.cast(pa.float64())
         array.validate(full=True)  # polars trusts that text is UTF-8
         size += array.nbytes
         check_growth(size, packed, source.name, f"column {file.schema_arrow.names[column]!r}")
@@ -125,7 +129,8 @@ def text(file: pq.ParquetFile, column: int, source: Source) -> pl.Series:
     if sum(map(len, parts)) != file.metadata.num_rows:
         raise _wrong_length(source.name)
     whole = pa.chunked_array(parts, parts[0].type if parts else pa.null())
-    return cast(pl.Series, pl.from_arrow(whole))
+    found = cast(pl.Series, pl.from_arrow(whole))
+    return found.dt.to_string("iso") if isinstance(found.dtype, pl.Duration) else found
 
 
 def _as_text(array: pa.Array, place: str, file: str) -> pa.Array:

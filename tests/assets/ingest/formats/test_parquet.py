@@ -232,10 +232,20 @@ def test_parts_of_a_table_are_no_dataset(tmp_path: Path, name: str) -> None:
     assert (caught.value.code, caught.value.file) == ("partial_table", name)
 
 
-def test_bytes_of_one_length_are_text(tmp_path: Path) -> None:
-    kind = pa.array([b"ab", b"cd"], pa.binary(2))
-    found = parse(table(tmp_path, {**IDS, "kind": kind, "S1": [1, 2]}))
-    assert found.features["kind"].to_list() == ["ab", "cd"]
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (pa.array([b"ab", b"cd"], pa.binary(2)), ["ab", "cd"]),
+        (pa.array([datetime.timedelta(days=1), datetime.timedelta(0, 1.5)]), ["P1D", "PT1.5S"]),
+        (pa.array(['{"a": 1}', None], pa.json_()), ['{"a": 1}', None]),
+        (pa.array([decimal.Decimal("1e40"), None], pa.decimal256(60, 2)), [1e40, None]),
+    ],
+)
+def test_columns_of_samples_in_types_that_few_know(
+    tmp_path: Path, cells: pa.Array, expected: list[object]
+) -> None:
+    columns = {"sample_id": ["a", "b"], "tissue": ["x", "y"], "sex": ["m", "f"], "k": cells}
+    assert ingested(table(tmp_path, columns)).samples["k"].to_list() == expected
 
 
 def test_every_byte_changed(tmp_path: Path) -> None:
