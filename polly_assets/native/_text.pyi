@@ -9,6 +9,7 @@ def parse(
     text: bytes,
     csv_quotes: bool,
     integers: bool,
+    threads: int,
     /,
 ) -> (
     list[tuple[int, bytearray, list[tuple[bytes, bytes, bytes | None]]]]

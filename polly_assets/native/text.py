@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -17,15 +18,23 @@ import pyarrow as pa
 
 from polly_assets.native.compiled import compiled
 
+MOST_THREADS = 4
+"""Threads that one parse may use; no more than there are cores, nor for little text."""
+
 Values = npt.NDArray[np.float64] | npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rows:
-    """Consecutive rows: a series for each column of text (null where empty), rows x numbers."""
+    """Consecutive rows: an array for each column of text (null where empty), rows x numbers."""
 
-    text: list[pl.Series]
+    columns: list[pa.LargeStringArray]
     values: Values
+
+    @cached_property
+    def text(self) -> list[pl.Series]:
+        """The columns of text for polars, which copies them."""
+        return [cast(pl.Series, pl.from_arrow(column)) for column in self.columns]
 
 
 class Census(NamedTuple):
@@ -52,6 +61,7 @@ def parse(
     separator: str = "\t",
     csv_quotes: bool = False,
     integers: bool = False,
+    threads: int = MOST_THREADS,
 ) -> list[Rows] | None:
     r"""The rows of `data` from byte `start`, in runs; None where only a careful reader can tell.
 
@@ -67,29 +77,37 @@ def parse(
     module = compiled("_text")
     if module is None:
         return _by_polars(data[start:], text, separator, csv_quotes, integers)
-    numbers = len(text) - sum(text)
-    kinds = (np.int64, np.float64) if integers else (np.float64,)
-    for kind in kinds:
+    marks = bytes(text)
+    for kind in (np.int64, np.float64) if integers else (np.float64,):
         found = module.parse(
-            data, start, len(data), separator.encode(), bytes(text), csv_quotes, kind is np.int64
+            data,
+            start,
+            len(data),
+            separator.encode(),
+            marks,
+            csv_quotes,
+            kind is np.int64,
+            threads,
         )
         if not isinstance(found, str):
-            return [_rows(part, numbers, kind) for part in found]
+            return [_rows(part, marks.count(0), kind) for part in found]
     return None
 
 
 def _rows(part: Any, numbers: int, kind: type[np.float64 | np.int64]) -> Rows:
     count, room, columns = part
     values = np.frombuffer(room, kind, count * numbers).reshape(count, numbers)
-    return Rows([_series(count, *column) for column in columns], cast(Values, values))
+    return Rows([_array(count, *column) for column in columns], cast(Values, values))
 
 
-def _series(count: int, cells: bytes, offsets: bytes, valid: bytes | None) -> pl.Series:
+def _array(count: int, cells: bytes, offsets: bytes, valid: bytes | None) -> pa.LargeStringArray:
     bits = None if valid is None else pa.py_buffer(valid)
-    array = pa.LargeStringArray.from_buffers(
-        count, pa.py_buffer(offsets), pa.py_buffer(cells), bits
-    )
-    return cast(pl.Series, pl.from_arrow(array))
+    return pa.LargeStringArray.from_buffers(count, pa.py_buffer(offsets), pa.py_buffer(cells), bits)
+
+
+def as_array(column: pl.Series) -> pa.LargeStringArray:
+    """A column of text as `Rows` has it."""
+    return column.to_arrow().cast(pa.large_string())
 
 
 def _by_polars(
@@ -104,7 +122,7 @@ def _by_polars(
     if not _complete(frame, body, separator, csv_quotes):
         return None
     # Neither select nor drop: they plan a query, which is slow for thousands of columns.
-    columns = [frame.drop_in_place(f"c{i}") for i, is_text in enumerate(text) if is_text]
+    columns = [as_array(frame.drop_in_place(f"c{i}")) for i, each in enumerate(text) if each]
     if kind is pl.Int64 and any(column.null_count() for column in frame.iter_columns()):
         frame = frame.cast(pl.Float64)
     if not frame.width:

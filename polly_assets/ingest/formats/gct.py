@@ -18,7 +18,7 @@ import polars as pl
 from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Reader, Source
 from polly_assets.ingest.formats.beside.sidecars import describe, read_sidecars
 from polly_assets.ingest.formats.checks import check_features, check_samples
-from polly_assets.ingest.formats.streams.lines import Blocks, Stretch, ahead
+from polly_assets.ingest.formats.streams.lines import Blocks, Stretch
 from polly_assets.ingest.formats.streams.table import (
     Layout,
     fit,
@@ -36,6 +36,10 @@ _DIGITS = 18
 
 _MAX_METADATA_BYTES = 256 * 1024**2
 """Text before the first feature, which is held in memory."""
+
+
+_BLOCK_BYTES = 256 * 1024
+"""About what a block of rows has: its numbers fit a core's cache, and small files have several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,7 @@ class GctReader(Reader):
 
 def _read(source: Source) -> ParsedDataset:
     file = source.name
-    blocks = Blocks(source.path, file)
+    blocks = Blocks(source.path, file, _BLOCK_BYTES)
     lines = _Lines(blocks, file)
     shape, header, samples = _preamble(lines, file)
     layout = Layout(
@@ -165,7 +169,7 @@ class _Lines:
         rest, self._open = self._open, Stretch(b"", 0, 0)
         yield rest
         del rest
-        yield from ahead(self._blocks)
+        yield from self._blocks
 
 
 def _shape(version_line: str, dimension_line: str, file: str) -> _Shape:

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polly_assets.ingest.formats.streams import table
-from polly_assets.ingest.formats.streams.table import Layout, Table, read_table
+from polly_assets.ingest.formats.streams.lines import Stretch
+from polly_assets.ingest.formats.streams.table import Layout, Table, read_blocks, read_table
 from polly_assets.native import text as native
 from polly_assets.native.compiled import compiled
 from polly_resources.errors import BadInput
@@ -169,6 +170,43 @@ def test_floats_are_exact(value: float, form: str) -> None:
     assert struct.pack("d", found.values[0, 0]) == struct.pack("d", float(cell))
 
 
+SHORT = st.one_of(
+    st.from_regex(r"-?[0-9]{0,7}\.?[0-9]{0,7}", fullmatch=True),
+    st.sampled_from(("0", "-0", "-0.0", "5.", ".5", "-.5", "99999999", "9999.999", "-999.999")),
+)
+
+
+@settings(deadline=None, max_examples=400)
+@given(
+    st.lists(st.lists(st.one_of(SHORT, SHORT, CELLS), min_size=9, max_size=9), max_size=4),
+    st.sampled_from(["nnnnnnnnn", "tnnnnnnnn", "tnnnntnnn", "nnnntnnnn"]),
+    st.sampled_from(["\t", ",", "|"]),
+    st.integers(0, 9),
+    st.booleans(),
+    st.booleans(),
+)
+def test_numbers_side_by_side_mean_the_same_to_all(
+    rows: list[list[str]], kinds: str, separator: str, cut: int, quotes: bool, integers: bool
+) -> None:
+    rows = [*rows, (rows[0] if rows else ["1.5"] * 9)[:cut]]
+    body = "".join(separator.join(row) + "\n" for row in rows)
+    how = layout(kinds, separator=separator, csv_quotes=quotes, integers=integers)
+    assert answer(body, how) == carefully(body, how, pytest.MonkeyPatch())
+
+
+@needs_compiled
+@settings(deadline=None, max_examples=200)
+@given(st.lists(st.tuples(st.integers(-9999999, 9999999), st.integers(0, 7)), min_size=4))
+def test_short_decimals_are_exact(parts: list[tuple[int, int]]) -> None:
+    cells = [f"{whole / 10**places:.{places}f}"[:8] for whole, places in parts]
+    runs = native.parse(
+        ("g\t" + "\t".join(cells) + "\n").encode(), 0, (True, *[False] * len(cells))
+    )
+    assert runs is not None
+    expected = struct.pack(f"{len(cells)}d", *map(float, cells))
+    assert runs[0].values.tobytes() == expected
+
+
 def large(rows: int, width: int) -> tuple[str, np.ndarray]:
     rng = np.random.default_rng(5)
     values = rng.normal(0, 30, (rows, width)).round(3)
@@ -176,11 +214,33 @@ def large(rows: int, width: int) -> tuple[str, np.ndarray]:
     return "\n".join(lines) + "\n", values
 
 
-def test_threads_give_rows_in_order() -> None:
+@pytest.mark.parametrize("whole", [True, False])
+def test_threads_give_rows_in_order(whole: bool) -> None:
     body, values = large(12_000, 30)
-    found = read_table(body.encode(), 0, layout("t" + "n" * 30), "x")
-    assert found.text["c0"].to_list() == [f"g{i}" for i in range(12_000)]
-    np.testing.assert_array_equal(found.values, values)
+    how = layout("t" + "n" * 30)
+    if whole:
+        table_of_all = read_table(body.encode(), 0, how, "x")
+        text, found = table_of_all.text, table_of_all.values
+    else:
+        lines = body.encode().splitlines(keepends=True)
+        cut = [
+            Stretch(b"".join(lines[at : at + 700]), 0, at + 1) for at in range(0, len(lines), 700)
+        ]
+        text, matrix = read_blocks(cut, how, "x")
+        found = np.concatenate([np.asarray(block) for block in matrix.blocks()])
+    assert text["c0"].to_list() == [f"g{i}" for i in range(12_000)]
+    np.testing.assert_array_equal(found, values)
+
+
+@pytest.mark.parametrize("wrong", [0, 1, 5, 11])
+def test_the_first_fault_of_all_blocks_is_told(wrong: int) -> None:
+    blocks = [Stretch(b"g\tx\n" if at >= wrong else b"g\t1\n", 0, at + 1) for at in range(12)]
+    with pytest.raises(BadInput) as caught:
+        read_blocks(blocks, layout("tn"), "x")
+    assert (caught.value.code, caught.value.place) == (
+        "not_a_number",
+        f"line {wrong + 1}, column 2",
+    )
 
 
 @needs_compiled
@@ -195,9 +255,10 @@ def test_blank_lines_take_no_memory() -> None:
 
 def test_what_is_not_text_by_rows_is_refused(text_module: Any) -> None:
     module = text_module
-    good = (b"a\t1\n", 0, 4, b"\t", b"\1\0", False, False)
+    good = (b"a\t1\n", 0, 4, b"\t", b"\1\0", False, False, 1)
     assert len(module.parse(*good)) == 1
-    for position, wrong in [(0, b"a\t1"), (1, -1), (1, 4), (2, 5), (2, 3), (3, b"\n"), (4, b"")]:
+    wrongs = [(0, b"a\t1"), (1, -1), (1, 4), (2, 5), (2, 3), (3, b"\n"), (4, b""), (7, 0)]
+    for position, wrong in wrongs:
         with pytest.raises(ValueError, match="expected"):
             module.parse(*good[:position], wrong, *good[position + 1 :])
 

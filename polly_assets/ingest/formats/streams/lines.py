@@ -8,13 +8,19 @@ from __future__ import annotations
 
 import codecs
 import io
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
-from polly_assets.ingest.formats.streams.packed import GZIP_ERRORS, check_growth, gunzipped
+from polly_assets.ingest.formats.streams.packed import (
+    GZIP_ERRORS,
+    check_growth,
+    gunzip_pieces,
+    gunzipped,
+)
 from polly_assets.ingest.formats.streams.readahead import read_ahead
 from polly_assets.ingest.formats.streams.text import (
     GZIP_MAGIC,
@@ -22,7 +28,6 @@ from polly_assets.ingest.formats.streams.text import (
     UTF16_BOMS,
     as_utf8,
     check_line,
-    pieces,
     refuse_nul,
     unified,
     utf16_notice,
@@ -33,6 +38,8 @@ from polly_resources.records import Notice
 
 BLOCK_BYTES = 2 * 1024**2
 """About what a block of lines has: as much as the caches of a processor hold."""
+
+_NEAR = 32 * 1024
 
 _MOST_BYTES = 16 * 1024**2
 
@@ -207,14 +214,14 @@ class Blocks:
         for piece in self._text():
             waiting.append(piece)
             length += len(piece)
-            if length >= self._size:
+            if length > self._size - _NEAR:
                 yield b"".join(waiting)
                 waiting, length = [], 0
         yield b"".join(waiting)
 
     def _text(self) -> Iterator[bytes]:
         """The file without byte order mark, as UTF-8 or Latin-1."""
-        packed = pieces(self._path, self._name, self._size)
+        packed = self._pieces()
         first = next(packed, b"")
         if not first:
             raise _empty(self._name)
@@ -222,6 +229,22 @@ class Blocks:
             self.notices.append(utf16_notice(self._name))
             return self._from_utf16(chain([first], packed))
         return chain([first.removeprefix(UTF8_BOM) or b"\n"], packed)
+
+    def _pieces(self) -> Iterator[bytes]:
+        """The file, gunzipped where it is gzipped; most pieces end where a line does."""
+        with self._path.open("rb", buffering=0) as raw:
+            if raw.read(len(GZIP_MAGIC)) == GZIP_MAGIC:
+                yield from gunzip_pieces(self._path, self._name)
+                return
+            file, place = raw.fileno(), 0
+            while piece := os.pread(file, self._up_to_line_end(file, place), place):
+                yield piece
+                place += len(piece)
+
+    def _up_to_line_end(self, file: int, place: int) -> int:
+        """How many bytes to read, so that no rest of a line needs to be copied."""
+        last = os.pread(file, _NEAR, place + self._size - _NEAR) if self._size > _NEAR else b""
+        return self._size - _NEAR + last.rfind(b"\n") + 1 if b"\n" in last else self._size
 
     def _from_utf16(self, packed: Iterable[bytes]) -> Iterator[bytes]:
         decoder = codecs.getincrementaldecoder("utf-16")()
@@ -247,11 +270,8 @@ def ahead(blocks: Iterator[Stretch]) -> Iterator[Stretch]:
 
 
 def _line_end(piece: bytes) -> int:
-    """The byte after the last line end, but for a final CR whose LF may come; 0 without."""
-    end = piece.rfind(b"\n") + 1
-    if b"\r" in piece:
-        end = max(end, piece.rfind(b"\r", 0, len(piece) - 1) + 1)
-    return end
+    """The byte after the last LF, or else CR but for a final one whose LF may come; 0 without."""
+    return piece.rfind(b"\n") + 1 or piece.rfind(b"\r", 0, len(piece) - 1) + 1
 
 
 def _empty(name: str) -> BadInput:

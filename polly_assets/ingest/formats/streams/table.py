@@ -18,12 +18,14 @@ from typing import cast
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from polly_assets.ingest.formats.base import Matrix
+from polly_assets.ingest.formats.streams.in_order import in_order
 from polly_assets.ingest.formats.streams.lines import Stretch
 from polly_assets.ingest.formats.streams.spool import Spool
 from polly_assets.native import text as native
-from polly_assets.native.text import Rows
+from polly_assets.native.text import Rows, as_array
 from polly_resources.errors import BadInput
 
 MISSING = ("", "#n/a", "<na>", "n/a", "na", "nan", "none", "null")
@@ -101,7 +103,7 @@ def read_table(data: bytes, start: int, layout: Layout, file: str) -> Table:
     if not all(each.dtype == np.int64 for each in values):
         values = [each.astype(np.float64, copy=False) for each in values]
     whole = values[0] if len(values) == 1 else np.concatenate(values or [_none(layout)])
-    return Table(_joined(runs, layout), cast(Values, whole))
+    return Table(_joined([run.columns for run in runs], layout), cast(Values, whole))
 
 
 def read_blocks(
@@ -111,14 +113,20 @@ def read_blocks(
 
     Of the values no more than the spool's share stays in memory; they are features x samples,
     or samples x features where `transposed`. Where quoted cells may hold line ends, a block
-    whose quotes are odd is taken together with the next.
+    whose quotes are odd is taken together with the next. The blocks are taken, and read, by
+    several threads.
     """
     spool = Spool(file, transposed=transposed)
-    texts: list[Rows] = []
-    for data, start, line in in_records(blocks) if layout.csv_quotes else blocks:
-        for run in _runs(data, start, replace(layout, first_line=line), file):
+    texts: list[list[pa.LargeStringArray]] = []
+
+    def read(block: Stretch) -> list[Rows]:
+        own = replace(layout, first_line=block.line)
+        return list(_runs(block.data, block.start, own, file, threads=1))
+
+    for runs in in_order(in_records(blocks) if layout.csv_quotes else iter(blocks), read):
+        for run in runs:
             spool.add(run.values)
-            texts.append(Rows(run.text, _none(layout)))
+            texts.append(run.columns)
     return _joined(texts, layout), spool.matrix(sum(layout.numbers))
 
 
@@ -143,7 +151,9 @@ def _together(blocks: list[Stretch]) -> Stretch:
     return Stretch(b"".join(data[start:] for data, start, _ in blocks), 0, blocks[0].line)
 
 
-def _runs(data: bytes, start: int, layout: Layout, file: str) -> Iterator[Rows]:
+def _runs(
+    data: bytes, start: int, layout: Layout, file: str, threads: int = native.MOST_THREADS
+) -> Iterator[Rows]:
     """The rows in consecutive runs, by the quick way or else by the careful one."""
     if not data[start : start + 2].strip() and not data[start:].strip():
         return
@@ -154,28 +164,29 @@ def _runs(data: bytes, start: int, layout: Layout, file: str) -> Iterator[Rows]:
         separator=layout.separator,
         csv_quotes=layout.csv_quotes,
         integers=layout.integers,
+        threads=threads,
     )
     quoted = not layout.csv_quotes and data.find(b'"', start) >= 0
     for run in _carefully(data[start:], layout, file) if runs is None else runs:
         if len(run.values):
-            text = [_without_quotes(column) for column in run.text] if quoted else run.text
-            yield Rows(text, run.values)
+            yield _without_quotes(run) if quoted else run
 
 
 def _none(layout: Layout) -> Values:
     return np.empty((0, sum(layout.numbers)))
 
 
-def _joined(runs: Sequence[Rows], layout: Layout) -> pl.DataFrame:
+def _joined(runs: Sequence[Sequence[pa.LargeStringArray]], layout: Layout) -> pl.DataFrame:
     names = [f"c{i}" for i in compress(range(len(layout.text)), layout.text)]
     if not runs:
         return pl.DataFrame(schema=dict.fromkeys(names, pl.String))
-    columns = zip(names, zip(*(run.text for run in runs), strict=True), strict=True)
-    return pl.DataFrame([pl.concat(parts).alias(name) for name, parts in columns])
+    columns = zip(names, zip(*runs, strict=True), strict=True)
+    return pl.DataFrame({name: pa.concat_arrays(parts) for name, parts in columns})
 
 
-def _without_quotes(column: pl.Series) -> pl.Series:
-    return column.to_frame().select(_unquoted(pl.all())).to_series()
+def _without_quotes(rows: Rows) -> Rows:
+    frame = pl.DataFrame({f"c{i}": column for i, column in enumerate(rows.columns)})
+    return Rows(list(map(as_array, frame.select(_unquoted(pl.all())))), rows.values)
 
 
 def _unquoted(column: pl.Expr) -> pl.Expr:
@@ -195,7 +206,7 @@ def _carefully(body: bytes, layout: Layout, file: str) -> Iterator[Rows]:
     rows = records(body.decode(), layout, file)
     while chunk := list(islice(rows, _CAREFUL_ROWS)):
         cells = zip(*(compress(row, layout.text) for _, row in chunk), strict=True)
-        text = [pl.Series([cell or None for cell in column], dtype=pl.String) for column in cells]
+        text = [pa.array([cell or None for cell in column], pa.large_string()) for column in cells]
         yield Rows(text, _numbers(chunk, layout, file))
 
 

@@ -56,6 +56,22 @@ def test_lines_are_those_of_the_whole_file(
         line += block.data.count(b"\n")
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("length", [7, 1000, 40_000, 300_000])
+@pytest.mark.parametrize("packed", [False, True])
+def test_blocks_are_about_as_large_as_asked(
+    tmp_path: Path, end: str, length: int, packed: bool
+) -> None:
+    size = 100_000
+    lines = [str(at).ljust(length - len(end), "x") for at in range(2_000_000 // length)]
+    content = (end.join(lines) + end).encode()
+    found, _ = blocks(tmp_path, gzip.compress(content, 1) if packed else content, size)
+    assert b"".join(block.data for block in found) == "".join(f"{x}\n" for x in lines).encode()
+    if not packed and length < size:
+        assert max(len(block.data) for block in found) <= size + length
+        assert len(found) <= len(content) // (size - 40_000) + 1
+
+
 def test_lines_that_are_no_utf8_are_latin_1(tmp_path: Path) -> None:
     content = "é\n".encode() + b"a\nb\nSj\xf6gren\n" + "ü\n".encode() + b"\xe9\n"
     for size in (1, 4, 100):
