@@ -24,17 +24,25 @@ def check_features(features: pl.DataFrame) -> tuple[pl.DataFrame, tuple[Notice, 
     notices = []
     if features["feature_id"].null_count():
         features = features.with_columns(pl.col("feature_id").fill_null(""))
-    ids = features["feature_id"]
-    if empty := int((ids == "").sum()):
+    ids = pl.col("feature_id")
+    empty, distinct, dated = features.select(
+        (ids == "").sum().alias("empty"),
+        ids.n_unique().alias("distinct"),
+        ids.str.contains(_DATE).any().alias("dated"),
+    ).row(0)
+    if empty:
         message = f"{empty} features have no id; theirs is the empty text"
         notices.append(Notice("empty_feature_ids", message))
-    if repeated := len(ids) - ids.n_unique():
-        some = ids.filter(ids.is_duplicated()).unique(maintain_order=True).head(_LISTED)
-        message = f"{repeated} features repeat an earlier id, such as {', '.join(some.to_list())}"
+    if repeated := features.height - distinct:
+        twice = features.filter(ids.is_duplicated())["feature_id"]
+        some = twice.unique(maintain_order=True).head(_LISTED)
+        message = f"{repeated} features repeat an earlier id, such as {', '.join(some)}"
         notices.append(Notice("duplicate_feature_ids", message))
-    if dates := ids.filter(ids.str.contains(_DATE)).to_list():
+    if dated:
+        dates = features.filter(ids.str.contains(_DATE))["feature_id"]
+        some = dates.head(_LISTED)
         message = (
-            f"{len(dates)} features are called like dates, such as {', '.join(dates[:_LISTED])}: "
+            f"{len(dates)} features are called like dates, such as {', '.join(some)}: "
             "a spreadsheet made them of gene symbols (MARCHF1, SEPTIN2, ...)"
         )
         notices.append(Notice("dates_as_feature_ids", message))
