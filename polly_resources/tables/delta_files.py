@@ -188,7 +188,8 @@ class _File:
             return
         rows = pa.concat_tables(self.waiting)
         self.waiting.clear()
-        fitting = max(1, rows.num_rows * GROUP_BYTES // max(1, rows.nbytes))
+        groups = max(1, round(rows.nbytes / GROUP_BYTES))  # alike, not one of the rest
+        fitting = -(-rows.num_rows // groups)
         self.writer.write_table(rows, row_group_size=min(fitting, self.rows_per_group))
 
 
@@ -196,14 +197,24 @@ def _repeating(rows: pa.Table) -> bool | list[str]:
     """The columns for which to try a dictionary.
 
     Not long lists: a page ends with a row, so their dictionary would grow without end. Not texts
-    where others came as codes: whoever coded some knows that these do not repeat.
+    where others came as codes: whoever coded some knows that these do not repeat. Not real numbers
+    of which most differ: a dictionary of them takes longer to write, and is larger than they are.
     """
     long = rows.nbytes > LONG_ROW_BYTES * rows.num_rows
     coded = any(pa.types.is_dictionary(kind) for kind in rows.schema.types)
     if not (long or coded):
         return True
     apart = pa.types.is_string if coded else pa.types.is_nested
-    return [field.name for field in rows.schema if not apart(field.type)]
+    fields = [field for field in rows.schema if not apart(field.type)]
+    return [each.name for each in fields if not _differ(rows[each.name])]
+
+
+def _differ(column: pa.ChunkedArray) -> bool:
+    """Whether these are real numbers of which most of the first are there once."""
+    first = column.slice(0, ROWS_PER_GROUP)
+    return pa.types.is_floating(column.type) and bool(
+        pc.count_distinct(first).as_py() * 2 > len(first)
+    )
 
 
 def _encoded(value: str | None) -> str:

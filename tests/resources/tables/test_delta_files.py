@@ -57,6 +57,34 @@ def test_groups_and_files_are_bounded_by_bytes(
     assert len(ids(store.read(TABLE))) == 36
 
 
+@pytest.mark.parametrize(("count", "found"), [(13, [13]), (15, [8, 7]), (27, [9, 9, 9])])
+def test_groups_that_bytes_bound_are_alike(
+    store: DeltaStore, monkeypatch: pytest.MonkeyPatch, count: int, found: list[int]
+) -> None:
+    given = rows(*["d1"] * count)
+    monkeypatch.setattr(delta_files, "GROUP_BYTES", given.nbytes * 9 // count)
+    store.write(TABLE, SPEC, stream(given))
+    (path,) = store.files(TABLE).files
+    assert groups(path) == found
+
+
+def test_a_dictionary_is_of_numbers_that_repeat(store: DeltaStore) -> None:
+    kinds = {"few": pa.float64(), "many": pa.float64(), "whole": pa.int64()}
+    columns = (Column(name, kind, "x") for name, kind in kinds.items())
+    spec = TableSpec("n", "Numbers.", (Column("dataset_id", pa.string(), "Key."), *columns))
+    codes = pa.array(["d1"] * 100).dictionary_encode()
+    many = [number / 7 for number in range(100)]
+    given = pa.table(
+        {"dataset_id": codes, "few": [0.5, 1.5] * 50, "many": many, "whole": list(range(100))}
+    )
+    store.write(TABLE, spec, given.to_reader())
+    (path,) = store.files(TABLE).files
+    group = pq.ParquetFile(path).metadata.row_group(0)
+    coded = [group.column(at).has_dictionary_page for at in range(4)]
+    assert coded == [True, True, False, True]
+    assert store.read(TABLE)["many"].to_pylist() == many
+
+
 def test_statistics_are_of_whole_numbers_and_short_texts(store: DeltaStore, tmp_path: Path) -> None:
     spec = TableSpec(
         "odd",
