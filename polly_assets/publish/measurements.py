@@ -58,7 +58,8 @@ def _write_large(work: Work, dataset: dict[str, Any]) -> int:
 
     def batches() -> Iterator[pa.RecordBatch]:
         nonlocal written
-        for rows in long_rows(work, dataset, CHUNK_VALUES) if _has_values(dataset) else ():
+        made = long_rows(work, dataset, CHUNK_VALUES) if _has_values(dataset) else iter(())
+        for rows in _ahead(made):
             written += rows.num_rows
             yield from rows.to_batches()
 
@@ -66,6 +67,15 @@ def _write_large(work: Work, dataset: dict[str, Any]) -> int:
     keys = [dataset["dataset_id"]]
     work.tables.write(work.name(MEASUREMENTS), MEASUREMENTS, rows, replace=keys)
     return written
+
+
+def _ahead(made: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """The tables, of which the next is made while one is used."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="make") as pool:
+        making = pool.submit(next, made, None)
+        while (rows := making.result()) is not None:
+            making = pool.submit(next, made, None)
+            yield rows
 
 
 def _cells(row: dict[str, Any]) -> int:
