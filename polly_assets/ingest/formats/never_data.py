@@ -1,4 +1,4 @@
-"""Files that are no data by their names: notes, indexes, checksums, lists of files, backups.
+"""Files that are no data by their names: notes, settings, indexes, checksums, lists, backups.
 
 Owns the names that labs, downloads and tools leave beside data. They are passed over, and told
 of as skipped. Add a name or ending to its row. Keep out: kinds of data that no reader reads,
@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import re
 
-_BEGINNINGS = ("licence", "license", "readme")
+_BEGINNINGS = ("licence", "license", r"[\d_.-]*read[_-]?me")
+_NOTES = (
+    r"(?:acknowledge?ments?|authors|changelog|citation|contributors|copying|install|notice|todo)"
+    r"(?:\.(?:bib|cff|md|rst|txt))?"
+)
 _NAMES = (
-    r"thumbs\.db", r"desktop\.ini",
+    _NOTES, r"session_?info\.txt", r"thumbs\.db", r"desktop\.ini",
     r"manifest\.csv(\.gz)?", r"manifest\.txt", r"gdc_manifest.*\.(tsv|txt)", r"filelist\.txt",
     r"(md5|sha1|sha256|sha512)(sums?)?(\.txt)?", r"checksums?(\.txt)?",
     r"dockerfile", r"makefile", r"snakefile", r"requirements\.txt", r"snpeff_genes\.txt",
@@ -21,7 +25,8 @@ _NAMES = (
     r"(.*[_.-])?sj\.out\.tab", r"web_summary\.html", r"(run|cmd|meta)_info\.json", r"inspect\.json",
 )  # fmt: skip
 _ENDINGS = (
-    "md", "log",
+    "md", "rst", "log",
+    "bib", "cff", "cfg", "ini", "nf", "smk", "toml", "yaml", "yml",
     "bai", "crai", "csi", "dict", "fai", "gzi", "idx", "tbi",
     "md5", "md5sum", "sha1", "sha256", "sha512",
     "cnt", "model", "summary", "theta",

@@ -16,6 +16,7 @@ from polly_assets.ingest.formats.base import Reader
 from polly_assets.ingest.formats.counts.names import ENDINGS as COUNT_ENDINGS
 from polly_assets.ingest.formats.geo.files import is_table
 from polly_assets.ingest.formats.grouping import describes_only, plain
+from polly_assets.ingest.formats.prose import is_prose
 from polly_assets.ingest.formats.unsupported import unsupported
 from polly_resources.errors import BadInput
 
@@ -103,6 +104,14 @@ def reader_for(name: str, head: bytes, *, besides: str = "") -> Reader:
             return reader
     if error := unsupported(lower, head, name):
         raise error
+    if is_prose(head):
+        raise BadInput(
+            "unknown_format",
+            "the file has sentences and no columns, expected data",
+            file=name,
+            hint="notes are no data: call it README.txt, or leave it out; a table has one "
+            "separator (tab, comma or semicolon) and as many of it in each line",
+        )
     known = ", ".join(f"{row.name} ({' '.join(row.suffixes)})" for row in READERS)
     by_name = " or ".join(row.name for row in fitting)
     raise BadInput(

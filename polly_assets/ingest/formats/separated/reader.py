@@ -22,6 +22,7 @@ from polly_assets.ingest.formats.base import (
     Source,
 )
 from polly_assets.ingest.formats.beside.sidecars import Described, describe, read_sidecars
+from polly_assets.ingest.formats.prose import is_prose
 from polly_assets.ingest.formats.separated.layout import (
     Separated,
     begin_separated,
@@ -92,6 +93,7 @@ class DelimitedReader(Reader):
             name.removesuffix(".gz").endswith(self.suffixes)
             and not start.startswith(_NOT_DELIMITED)
             and not is_other(head)
+            and not is_prose(head)
             and (utf16 or b"\0" not in head[:_BEGINNING])
         )
 

@@ -69,7 +69,7 @@ def test_a_folder_of_everything(tmp_path: Path) -> None:
         "e.xlsx": ["unsupported_format"],
         "f.csv": ["no_numeric_columns"],
         "g.csv.bz2": ["unsupported_format"],
-        "h.txt": ["no_numeric_columns"],
+        "h.txt": ["unknown_format"],
         "i.csv": ["empty_file"],
         "k.bin": ["unknown_format"],
         "p.parquet": ["readable"],
