@@ -26,7 +26,7 @@ BENCHMARKS = {
     "h5ad": "reading small AnnData files, beside anndata",
     "ingest": "storing prebuilt AnnData, beside tiledbsoma.io.from_anndata",
     "matrices": "one dataset to arrays and AnnData, beside TileDB-SOMA, anndata and h5py",
-    "memory": "the memory of `polly ingest`, of files larger than it",
+    "memory": "the memory of `polly ingest` and `polly get`, of files larger than it",
     "profiles": "the same work on embedded backends and on the servers of `make up-servers`",
     "search": "full text and facets, beside SQLite FTS5",
     "sparse": "reading single-cell matrices, beside anndata, scanpy and scipy",

@@ -1,6 +1,6 @@
-"""What memory `polly ingest` takes of files that are larger than it: single cells, and GCT text.
+"""What memory `polly ingest` and `polly get` take of much data: single cells, and GCT text.
 
-Measured is the whole command on a new instance, embedded: the most that its processes hold
+Measured is the whole command, on a new instance, embedded: the most that its processes hold
 together (resident memory; what they share is counted for each), every 0.1 s. No peer does this
 work. Sizes are chosen with `--cells` (values in each: `--per-cell`) and `--rows`; of 0 nothing is
 measured. Linux only.
@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import h5py
@@ -46,10 +46,10 @@ def run(bench: Bench) -> None:
     cells, rows = (20_000, 2_000) if bench.quick else (bench.cells, bench.rows)
     if cells:
         path = _written(bench, write_cells, "cells.h5ad", cells, bench.per_cell)
-        _measure(bench, path, f"{cells:,} cells x {bench.per_cell:,} values")
+        _measure(bench, path, f"{cells:,} cells x {bench.per_cell:,} values", "h5ad")
     if rows:
         path = _written(bench, write_gct, "rows.gct", rows)
-        _measure(bench, path, f"{rows:,} x {SAMPLES:,} values")
+        _measure(bench, path, f"{rows:,} x {SAMPLES:,} values", "h5ad", "csv")
 
 
 def _written(bench: Bench, write: Callable[..., None], name: str, *sizes: int) -> Path:
@@ -61,28 +61,44 @@ def _written(bench: Bench, write: Callable[..., None], name: str, *sizes: int) -
     return path
 
 
-def _measure(bench: Bench, path: Path, what: str) -> None:
-    home = bench.folder / "home"
-    command = [*COMMAND, "--home", str(home), "ingest", str(path), "--atlas", "bench", "--json"]
+def _measure(bench: Bench, path: Path, what: str, *formats: str) -> None:
+    """Ingest the file, then get it in each of these formats."""
+    home, kind = bench.folder / "home", path.suffix[1:]
+    times, peak = _timed(bench, home, "ingest", str(path), "--atlas", "bench", "--json")
+    stored = sum(f.stat().st_size for f in (home / "tables").rglob("*") if f.is_file())
+    sizes = {"file": path.stat().st_size, "tables": stored}
+    _tell(bench, f"{kind}: {what}", times, peak, sizes)
+    path.unlink()
+    for name in formats:
+        out = bench.folder / f"out.{name}"
+        asked = ("--atlas", "bench", "--format", name, "-o", str(out))
+        times, peak = _timed(bench, home, "get", path.stem, *asked)
+        _tell(bench, f"get {name}: {what}", times, peak, {"file": out.stat().st_size})
+        out.unlink()
+    shutil.rmtree(home)
+
+
+def _timed(bench: Bench, home: Path, *arguments: str) -> tuple[Times, int]:
+    """What a command takes, and the most memory that it and its processes hold."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.perf_counter()
     with (bench.folder / "out").open("w") as out:
+        command = [*COMMAND, "--home", str(home), *arguments]
         child = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT)
         peak = _peak(child)
     wall = time.perf_counter() - began
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if child.returncode:
         told = (bench.folder / "out").read_text()[-2000:]
-        raise RuntimeError(f"polly ingest gave {child.returncode}: {told}")
+        raise RuntimeError(f"polly {arguments[0]} gave {child.returncode}: {told}")
     cpu = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
-    size = path.stat().st_size
-    stored = sum(f.stat().st_size for f in (home / "tables").rglob("*") if f.is_file())
-    held = (f"{what} {n / 2**20:,.0f} MB" for what, n in (("file", size), ("tables", stored)))
+    return Times([wall], [cpu]), peak
+
+
+def _tell(bench: Bench, name: str, times: Times, peak: int, sizes: Mapping[str, int]) -> None:
+    held = (f"{what} {n / 2**20:,.0f} MB" for what, n in sizes.items())
     notes = f"peak {peak / 2**20:,.0f} MB of memory; {', '.join(held)}"
-    times = {OURS: Times([wall], [cpu])}
-    bench.add(Result("memory", f"{path.suffix[1:]}: {what}", times, GOAL, 1, "datasets", notes))
-    shutil.rmtree(home)
-    path.unlink()
+    bench.add(Result("memory", name, {OURS: times}, GOAL, 1, "datasets", notes))
 
 
 def _peak(child: subprocess.Popen[bytes]) -> int:
