@@ -6,7 +6,7 @@ and sample, which share all that is not the sample's. Keep out: what a line mean
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,8 @@ ALLELE = ("allele_index", "end_position", "alt", "gene", "consequence", "protein
 CALL = ("genotype", "copies", "depth", "alt_depth", "metadata")
 """What it says of an ALT allele in a sample."""
 
-Call = tuple[str | None, int | None, int | None, int | None, str | None]
+Calls = tuple[Sequence[Any], ...]
+"""What a record says of an ALT allele in all samples: a column for each of `CALL`."""
 
 
 class Columns:
@@ -37,7 +38,7 @@ class Columns:
         self._records: list[tuple[Any, ...]] = []
         self._alleles: list[tuple[Any, ...]] = []
         self._of: list[int] = []
-        self._calls: list[Call] = []
+        self._calls: tuple[list[Any], ...] = tuple([] for _ in CALL)
         self._repeated = self._cells = self._widest = self._bytes = 0
 
     def record(self, values: tuple[Any, ...], repeated: int, cells: int) -> None:
@@ -51,9 +52,9 @@ class Columns:
         self._records.append(values)
         self._repeated, self._cells = repeated, cells
 
-    def allele(self, values: tuple[Any, ...], calls: Sequence[Call]) -> None:
-        """Add an allele of the record: its values by `ALLELE`, and a call of each sample."""
-        if len(self._calls) >= collected.PIECE_ROWS or self._bytes >= collected.PIECE_BYTES:
+    def allele(self, values: tuple[Any, ...], calls: Calls) -> None:
+        """Add an allele of the record: its values by `ALLELE`, and its calls in the samples."""
+        if len(self._calls[0]) >= collected.PIECE_ROWS or self._bytes >= collected.PIECE_BYTES:
             record = self._records[-1]
             self.write()
             self._records.append(record)
@@ -62,35 +63,35 @@ class Columns:
         self._bytes += self._repeated + self._cells + alt
         self._of.append(len(self._records) - 1)
         self._alleles.append(values)
-        self._calls.extend(calls)
+        for column, more in zip(self._calls, calls, strict=True):
+            column.extend(more)
 
     def write(self) -> None:
         """Write what waits, in pieces that are small however much each row repeats."""
-        if not self._calls:
+        if not (rows := len(self._calls[0])):
             self._records.clear()
             return
-        shared = dict(_arrays(RECORD, self._records)) | dict(_arrays(ALLELE, self._alleles))
-        own = dict(_arrays(CALL, self._calls))
+        shared = _arrays(RECORD, zip(*self._records, strict=True))
+        shared |= _arrays(ALLELE, zip(*self._alleles, strict=True))
+        own = _arrays(CALL, self._calls)
         of = np.array(self._of, dtype=np.int64)
         step = max(1, min(collected.PIECE_ROWS, collected.PIECE_BYTES // max(1, self._widest)))
-        for start in range(0, len(self._calls), step):
-            rows = np.arange(start, min(start + step, len(self._calls)))
-            alleles, samples = np.divmod(rows, self._width)
+        for start in range(0, rows, step):
+            at = np.arange(start, min(start + step, rows))
+            alleles, samples = np.divmod(at, self._width)
             columns = {name: shared[name].take(pa.array(of[alleles])) for name in RECORD}
             columns |= {name: shared[name].take(pa.array(alleles)) for name in ALLELE}
-            columns |= {name: own[name].slice(start, len(rows)) for name in CALL}
+            columns |= {name: own[name].slice(start, len(at)) for name in CALL}
             columns["sample_id"] = self._samples.take(pa.array(samples))
             self.variants.extend([columns[name] for name in SCHEMA.names])
-        for waiting in (self._records, self._alleles, self._of, self._calls):
-            waiting.clear()
+        waiting: tuple[list[Any], ...] = (self._records, self._alleles, self._of, *self._calls)
+        for column in waiting:
+            column.clear()
         self._widest = self._bytes = 0
 
 
-def _arrays(
-    names: Sequence[str], rows: Sequence[tuple[Any, ...]]
-) -> list[tuple[str, pa.Array[Any]]]:
-    columns = zip(*rows, strict=True)
-    return [
-        (name, pa.array(column, SCHEMA.field(name).type))
+def _arrays(names: Sequence[str], columns: Iterable[Sequence[Any]]) -> dict[str, pa.Array[Any]]:
+    return {
+        name: pa.array(column, SCHEMA.field(name).type)
         for name, column in zip(names, columns, strict=True)
-    ]
+    }

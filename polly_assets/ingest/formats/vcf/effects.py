@@ -34,6 +34,7 @@ _WANTED = (
 )
 _PLAIN_GENES = ("Gene.refGene", "Gene.ensGene", "GENEINFO", "GENE", "Gene", "SYMBOL")
 _PLAIN_CONSEQUENCES = ("ExonicFunc.refGene", "Func.refGene", "MC")
+_ALL = frozenset((*_DEFAULTS, *_PLAIN_GENES, *_PLAIN_CONSEQUENCES))
 _OF_PROTEIN = re.compile(r"^[^:\s]+:(?=p\.)")
 """The protein in HGVSp, as VEP has it: `ENSP00000493543.1:p.Val600Glu`; INFO keeps it whole."""
 
@@ -93,6 +94,8 @@ class Effects:
 
     def of(self, info: Texts, ref: str, alt: str | None, index: int) -> Effect:
         """The effect of the ALT allele with this number."""
+        if _ALL.isdisjoint(info):
+            return _NONE
         for key, listed in self._listed.items():
             if entries := info.get(key):
                 gene, consequence, protein = listed.effect(entries, ref, alt, index)

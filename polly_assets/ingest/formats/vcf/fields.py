@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Sequence
 from math import comb, isfinite
+from typing import cast
 
 from polly_assets.ingest.formats.vcf.reserved import bounds_of, shape_of
 from polly_resources.records import Notice
@@ -23,6 +24,9 @@ _FLOAT = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[+-]?(nan|inf(inity)?)", re.IGNORECASE)
 _SPACE = re.compile(r"\s")
 _ENCODED = re.compile(r"%(3[ABDabd]|2[5Cc]|0[9ADad])")
+_SHARE = r"(?:0(?:\.[0-9]{1,20})?|1(?:\.0{1,20})?|[0-9](?:\.[0-9]{1,20})?[eE]-0?[1-9][0-9]?)"
+"""From 0 to 1, as such numbers are written."""
+
 _LONGEST_NUMBER = 64
 _REMEMBERED, _REMEMBERED_LENGTH = 50_000, 64
 _LARGEST = 40
@@ -155,7 +159,16 @@ class Sized:
     `known` has them as `"KEY":value`, by their text.
     """
 
-    __slots__ = ("_around", "_between", "_expected", "_field", "_plain", "known", "prefix")
+    __slots__ = (
+        "_alone",
+        "_around",
+        "_between",
+        "_expected",
+        "_field",
+        "_plain",
+        "known",
+        "prefix",
+    )
 
     def __init__(self, field: Field, expected: int | None) -> None:
         self._field, self._expected = field, expected
@@ -166,17 +179,30 @@ class Sized:
         opened, closed = ("[", "]") if field.listed else ("", "")
         self._around = (self.prefix + opened + quote, quote + closed)
         self._plain = _plain(field, expected)
+        alone, doubt = field.value(None, expected)
+        self._alone = (self.prefix + alone, doubt)
+
+    def all(self, texts: Sequence[str]) -> list[str] | None:
+        """`"KEY":value` of each; None where something is to be noticed of one."""
+        shown = list(map(self.known.get, texts))
+        for at in [at for at, one in enumerate(shown) if one is None]:
+            shown[at], doubt = self.look(texts[at])
+            if doubt is not None:
+                return None
+        return cast("list[str]", shown)
 
     def look(self, text: str | None) -> tuple[str, Notice | None]:
         """`"KEY":value`, and what is to be noticed of it; None for a key that stands alone."""
+        if text is None:
+            return self._alone
         doubt: Notice | None = None
-        if text is not None and self._plain is not None and self._plain.fullmatch(text):
+        if self._plain is not None and self._plain.fullmatch(text):
             before, after = self._around
             shown = f"{before}{text.replace(',', self._between)}{after}"
         else:
             json, doubt = self._field.value(text, self._expected)
             shown = self.prefix + json
-        if text is not None and doubt is None and len(text) <= _REMEMBERED_LENGTH:
+        if doubt is None and len(text) <= _REMEMBERED_LENGTH:
             if len(self.known) >= _REMEMBERED:
                 self.known.clear()
             self.known[text] = shown
@@ -188,12 +214,15 @@ def _plain(field: Field, expected: int | None) -> re.Pattern[str] | None:
     if field.kind in ("Flag", "Character") or (expected or 1) > _LARGEST:
         return None
     if field.kind in _NUMBERS:
-        if field.bounds is not None and isfinite(field.bounds[1]):
+        shares = field.bounds is not None and isfinite(field.bounds[1])
+        if shares and field.kind == "Integer":
             return None
         sign = "" if field.bounds else "-?"
         one = rf"{sign}(?:0|[1-9][0-9]{{0,17}})"
         if field.kind == "Float":
             one += r"(?:\.[0-9]{1,20})?(?:[eE][+-]?[0-9]{1,3})?"
+        if shares:
+            one = _SHARE
     elif field.shaped:
         return None
     else:

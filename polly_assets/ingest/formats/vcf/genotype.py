@@ -6,11 +6,17 @@ Owns the grammar of FORMAT and of sample columns. Keep out: the columns before t
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
+from operator import itemgetter
+from typing import Any, cast
+
+import numpy as np
 
 from polly_assets.ingest.formats.streams.tally import Tally
-from polly_assets.ingest.formats.vcf.columns import Call
+from polly_assets.ingest.formats.vcf.columns import CALL, Calls
 from polly_assets.ingest.formats.vcf.fields import Field, Sized
 from polly_assets.ingest.formats.vcf.header import FIXED, Header
 from polly_resources.errors import BadInput
@@ -22,12 +28,27 @@ _PLAIN_KEY = re.compile(r"[A-Za-z_][0-9A-Za-z_.]*")
 _FIRST = len(FIXED) + 1
 _REMEMBERED, _REMEMBERED_LENGTH = 50_000, 20
 _LONGEST_COUNT = 18
+_MANY = 4
+"""Samples from which on reading them together is quicker."""
 _ALLELES = "allele 0 is REF, 1 the first ALT; / or | is between them"
 
-Calls = tuple[Call, ...]
-"""What a record says of one sample, for each ALT allele; one where it has none."""
+Call = tuple[str | None, int | None, int | None, int | None, str | None]
+"""What a record says of an ALT allele in one sample, by `CALL`."""
 
 Alleles = tuple[int | None, ...]
+
+_Copies = tuple[int | None, ...]
+"""Of a genotype the ploidy, then the copies of each ALT allele."""
+
+
+class _Listed(dict[str, list[int | None]]):
+    """Reads by the text that lists them, as `AD` does; short texts are remembered."""
+
+    def __missing__(self, text: str) -> list[int | None]:
+        found = [_reads(part) for part in text.split(",")]
+        if len(text) <= _REMEMBERED_LENGTH and len(self) < _REMEMBERED:
+            self[text] = found
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +64,13 @@ class _Layout:
     ao: int
     sized: dict[tuple[int, int], list[Sized]] = field(default_factory=dict)
 
+    def of_size(self, alts: int, ploidy: int) -> list[Sized]:
+        """The fields in records of so many ALT alleles, and samples of this ploidy."""
+        found = self.sized.get((alts, ploidy))
+        if found is None:
+            found = self.sized[alts, ploidy] = [one.sized(alts, ploidy) for one in self.fields]
+        return found
+
 
 class Genotypes:
     """Reads the sample columns of one file's records."""
@@ -52,29 +80,125 @@ class Genotypes:
         self._fields = dict(header.formats)
         self._layouts: dict[str, _Layout] = {}
         self._remembered = 0
-        self._cells: dict[tuple[str, int], dict[str, Calls]] = {}
+        self._cells: dict[tuple[tuple[str, ...], int], dict[str, tuple[Call, ...]]] = {}
         self._known: dict[str, Alleles] = {}
-        self._listed: dict[str, list[int | None]] = {}
+        self._copies: dict[int, dict[str, _Copies]] = {}
+        self._listed = _Listed()
+        self._prepared: dict[int, Sequence[Calls]] = {}
+
+    def prepare(self, records: Sequence[tuple[int, Sequence[str], int]]) -> None:
+        """Read the samples of some records at once, where none needs a closer look.
+
+        Args:
+            records: the line of each, its cells from FORMAT on, and how many ALT alleles it has.
+        """
+        alike: dict[tuple[str, int], list[tuple[int, Sequence[str]]]] = defaultdict(list)
+        for number, cells, alts in records:
+            colons = cells[0].count(":")
+            if all(cell.count(":") == colons for cell in cells[1:]):
+                alike[cells[0], alts].append((number, cells[1:]))
+        self._prepared.clear()
+        for (keys, alts), found in alike.items():
+            texts = [text for _, several in found for text in several]
+            layout = self._layouts.get(keys)
+            if layout and (together := self._together(texts, layout, alts)) is not None:
+                for at, (number, several) in enumerate(found):
+                    own = slice(at * len(several), (at + 1) * len(several))
+                    self._prepared[number] = [
+                        tuple(column[own] for column in calls) for calls in together
+                    ]
 
     def calls(self, cells: Sequence[str], alts: int, number: int) -> Sequence[Calls]:
-        """What FORMAT and the columns after it say of each sample. Raises BadInput."""
+        """What FORMAT and the columns after it say, for each ALT allele; one where none is.
+
+        Raises BadInput.
+        """
+        if (prepared := self._prepared.pop(number, None)) is not None:
+            return prepared
         layout = self._layouts.get(cells[0])
         if layout is None:
             layout = self._layouts[cells[0]] = self._layout(cells[0], number)
+        texts, colons = cells[1:], len(layout.keys) - 1
+        together, whole = None, []
+        if colons and len(texts) > _MANY:
+            whole = [at for at, cell in enumerate(texts) if cell.count(":") == colons]
+        if _MANY <= len(whole) < len(texts):
+            together = self._together([texts[at] for at in whole], layout, alts)
+        if together is None:
+            return self._one_by_one(texts, range(len(texts)), layout, alts, number)
+        short = [at for at, cell in enumerate(texts) if cell.count(":") != colons]
+        others = self._one_by_one(texts, short, layout, alts, number)
+        order = np.argsort([*whole, *short]).tolist()
+        return [
+            tuple([both[at] for at in order] for both in map(_chained, one, other))
+            for one, other in zip(together, others, strict=True)
+        ]
+
+    def _one_by_one(
+        self, texts: Sequence[str], places: Sequence[int], layout: _Layout, alts: int, number: int
+    ) -> Sequence[Calls]:
+        """Samples at these places, each by itself; short ones are remembered."""
         if self._remembered >= _REMEMBERED:
             self._cells.clear()
             self._remembered = 0
-        known = self._cells.setdefault((cells[0], alts), {})
-        found: list[Calls] = []
-        for column, cell in enumerate(cells[1:], _FIRST + 1):
-            call = known.get(cell)
-            if call is None:
-                call, clean = self._call(cell, layout, alts, (number, column))
-                if clean and len(cell) <= _REMEMBERED_LENGTH:
-                    known[cell] = call
-                    self._remembered += 1
-            found.append(call)
-        return found
+        known = self._cells.setdefault((layout.keys, alts), {})
+        if len(places) < len(texts):
+            texts = [texts[at] for at in places]
+        found = list(map(known.get, texts))
+        if None in found:
+            for index, (at, text) in enumerate(zip(places, texts, strict=True)):
+                if found[index] is None:
+                    found[index], clean = self._call(text, layout, alts, (number, _FIRST + at + 1))
+                    if clean and len(text) <= _REMEMBERED_LENGTH:
+                        known[text] = cast("tuple[Call, ...]", found[index])
+                        self._remembered += 1
+        if not found:
+            return [((),) * len(CALL)] * max(1, alts)
+        by_allele = zip(*cast("list[tuple[Call, ...]]", found), strict=True)
+        return [tuple(zip(*rows, strict=True)) for rows in by_allele]
+
+    def _together(self, texts: Sequence[str], layout: _Layout, alts: int) -> Sequence[Calls] | None:
+        """Samples with all values of FORMAT, by its keys; None where one needs a closer look."""
+        width, samples = len(layout.keys), len(texts)
+        flat = ":".join(texts).split(":")
+        columns = [flat[at::width] for at in range(width)]
+        genotypes: Sequence[str | None] = [None] * samples
+        ploidy, copies = 0, cast("list[list[int | None]]", [[None] * samples] * alts)
+        if layout.gt >= 0:
+            genotypes = columns[layout.gt]
+            known = self._copies.setdefault(alts, {})
+            if not known.keys() >= set(genotypes):
+                return None
+            called = [known[text] for text in genotypes]
+            ploidies = {one[0] for one in called}
+            if len(ploidies) != 1:
+                return None
+            ploidy = ploidies.pop() or 0
+            copies = [list(map(itemgetter(at), called)) for at in range(1, alts + 1)]
+        shown = []
+        for column, one in zip(columns, layout.of_size(alts, ploidy), strict=True):
+            if (values := one.all(column)) is None:
+                return None
+            shown.append(values)
+        json = [f"{{{text}}}" for text in map(",".join, zip(*shown, strict=True))]
+        total, *each = self._all_depths(columns, layout, alts)
+        if not alts:
+            return [(genotypes, [None] * samples, total, [None] * samples, json)]
+        return [(genotypes, copies[at], total, each[at], json) for at in range(alts)]
+
+    def _all_depths(
+        self, columns: Sequence[Sequence[str]], layout: _Layout, alts: int
+    ) -> Sequence[Sequence[int | None]]:
+        """The depths of many samples, as `_depths` has those of one, by allele."""
+        if layout.dp >= 0 and layout.ad >= 0:
+            each = list(map(self._listed.__getitem__, columns[layout.ad]))
+            if set(map(len, each)) == {alts + 1}:
+                total = [_reads(text) for text in columns[layout.dp]]
+                return [total, *(list(map(itemgetter(at), each)) for at in range(1, alts + 1))]
+        if max(layout.dp, layout.ad, layout.ao) < 0:
+            return [[None] * len(columns[0])] * (alts + 1)
+        parts = zip(*columns, strict=True)
+        return list(zip(*(self._depths(one, layout, alts) for one in parts), strict=True))
 
     def _layout(self, text: str, number: int) -> _Layout:
         place = f"line {number}, column {_FIRST}"
@@ -108,7 +232,7 @@ class Genotypes:
 
     def _call(
         self, cell: str, layout: _Layout, alts: int, at: tuple[int, int]
-    ) -> tuple[Calls, bool]:
+    ) -> tuple[tuple[Call, ...], bool]:
         """One sample's cell, and whether nothing is to be noticed of it."""
         parts = cell.split(":")
         if len(parts) > len(layout.keys) and cell != ".":
@@ -121,10 +245,7 @@ class Genotypes:
             genotype = parts[layout.gt]
             alleles = self._alleles(genotype, alts, at)
         ploidy = 0 if genotype == "." else len(alleles)
-        size = (alts, ploidy)
-        sized = layout.sized.get(size)
-        if sized is None:
-            sized = layout.sized[size] = [one.sized(*size) for one in layout.fields]
+        sized = layout.of_size(alts, ploidy)
         texts: list[str] = []
         clean = True
         for part, one in zip(parts, sized, strict=False):
@@ -141,9 +262,12 @@ class Genotypes:
         if not alts:
             return ((genotype, None, reads[0], None, json),), clean
         called = any(allele is not None for allele in alleles)
+        copies = tuple(alleles.count(i) if called else None for i in range(1, alts + 1))
+        if genotype is not None and len(genotype) <= _REMEMBERED_LENGTH:
+            self._copies.setdefault(alts, {})[genotype] = (ploidy, *copies)
         rows = [
-            (genotype, alleles.count(i) if called else None, reads[0], reads[i], json)
-            for i in range(1, alts + 1)
+            (genotype, times, reads[0], alt, json)
+            for times, alt in zip(copies, reads[1:], strict=True)
         ]
         return tuple(rows), clean
 
@@ -183,13 +307,7 @@ class Genotypes:
     def _counts(self, parts: Sequence[str], at: int) -> list[int | None]:
         if not 0 <= at < len(parts):
             return []
-        text = parts[at]
-        found = self._listed.get(text)
-        if found is None:
-            found = [_reads(part) for part in text.split(",")]
-            if len(text) <= _REMEMBERED_LENGTH and len(self._listed) < _REMEMBERED:
-                self._listed[text] = found
-        return found
+        return self._listed[parts[at]]
 
     def _bad(self, found: str, expected: str, at: tuple[int, int], hint: str) -> BadInput:
         return BadInput(
@@ -199,6 +317,10 @@ class Genotypes:
             place=f"line {at[0]}, column {at[1]}",
             hint=hint,
         )
+
+
+def _chained(one: Sequence[Any], other: Sequence[Any]) -> list[Any]:
+    return list(chain(one, other))
 
 
 def _reads(text: str) -> int | None:

@@ -27,6 +27,7 @@ from polly_resources.errors import BadInput
 from polly_resources.records import Notice
 
 _BINARY = b"BCF"
+_PORTION_CELLS, _PORTION_CHARACTERS = 1_000, 1_000_000
 _LINES_TO_CHECKSUM = 10_000
 """How far to read on behind a fault, as the packing may tell there that it is damaged."""
 
@@ -69,6 +70,22 @@ class _WideLines(Lines):
             yield from enumerate(lines[:-1], block.line)
 
 
+def _portions(numbered: Iterator[tuple[int, str]], width: int) -> Iterator[list[tuple[int, str]]]:
+    """Lines that are not blank, as many at a time as have some hundred samples."""
+    portion: list[tuple[int, str]] = []
+    cells = size = 0
+    for number, line in numbered:
+        if line and not line.isspace():
+            portion.append((number, line))
+            cells += width
+            size += len(line)
+            if cells >= _PORTION_CELLS or size >= _PORTION_CHARACTERS:
+                yield portion
+                portion, cells, size = [], 0, 0
+    if portion:
+        yield portion
+
+
 def _read(source: Source) -> ParsedDataset:
     file = source.name
     wide = text.head(source.path, 2) in text.UTF16_BOMS
@@ -78,9 +95,8 @@ def _read(source: Source) -> ParsedDataset:
     header = read_header(numbered, file, tally)
     records = Records(header, file, tally)
     try:
-        for number, line in numbered:
-            if line and not line.isspace():
-                records.add(line, number)
+        for some in _portions(numbered, header.width):
+            records.add(some)
     except BadInput:
         deque(islice(numbered, _LINES_TO_CHECKSUM), maxlen=0)
         raise

@@ -14,11 +14,11 @@ from math import isnan
 
 from polly_assets.ingest.formats.streams.tally import Tally
 from polly_assets.ingest.formats.vcf.alleles import Alleles
-from polly_assets.ingest.formats.vcf.columns import Call, Columns
+from polly_assets.ingest.formats.vcf.columns import Calls, Columns
 from polly_assets.ingest.formats.vcf.effects import Effects
 from polly_assets.ingest.formats.vcf.faults import bad_field
 from polly_assets.ingest.formats.vcf.genotype import Genotypes
-from polly_assets.ingest.formats.vcf.header import Header
+from polly_assets.ingest.formats.vcf.header import FIXED, Header
 from polly_assets.ingest.formats.vcf.info import Infos, Texts, whole
 from polly_resources.errors import BadInput
 
@@ -28,6 +28,7 @@ _QUAL = re.compile(
 )
 _POSITION = re.compile(r"[0-9]{1,18}")
 _REFERENCE_BLOCKS = ("<*>", "<NON_REF>")
+_FIXED = len(FIXED)
 _MAX_REPEATED = 16 * 1024**3
 _MAX_FORMAT = 1024**3
 _MAX_ROWS = 100_000_000
@@ -49,11 +50,22 @@ class Records:
         self._here: set[int] = set()
         self.columns = Columns(header.samples)
 
-    def add(self, line: str, number: int) -> None:
-        """Take the rows of one record. Raises BadInput."""
-        if line.count("\t") != self._header.width - 1 or line.startswith("#"):
-            raise self._misshapen(line, number)
-        cells = line.split("\t")
+    def add(self, lines: Sequence[tuple[int, str]]) -> None:
+        """Take the rows of some records, by their lines. Raises BadInput."""
+        split = [(number, line.split("\t")) for number, line in lines]
+        self._genotypes.prepare(
+            [
+                (number, cells[_FIXED:], 0 if cells[4] == "." else cells[4].count(",") + 1)
+                for number, cells in split
+                if len(cells) > _FIXED + 1 and ":" in cells[_FIXED]
+            ]
+        )
+        for (number, line), (_, cells) in zip(lines, split, strict=True):
+            if len(cells) != self._header.width or line.startswith("#"):
+                raise self._misshapen(line, number)
+            self._add(cells, len(line), number)
+
+    def _add(self, cells: Sequence[str], length: int, number: int) -> None:
         chrom, pos_text, ids, ref, alt_text, qual, filters, info_text = cells[:8]
         if chrom not in self._chroms:
             self._check_chrom(chrom, number)
@@ -76,7 +88,7 @@ class Records:
         )  # fmt: skip
         self._count += 1
         fixed = len(ref) + len(ids) + len(info_json)
-        self.columns.record(shared, fixed, len(line) - len(info_text) - len(alt_text))
+        self.columns.record(shared, fixed, length - len(info_text) - len(alt_text))
         at = (pos, ref, _block_length(cells[8:]))
         self._add_alleles(info, at, alts, self._calls(info, alts, cells[8:], number))
 
@@ -85,7 +97,7 @@ class Records:
         info: Texts,
         at: tuple[int, str, int],
         alts: Sequence[str],
-        calls: Sequence[tuple[Call, ...]],
+        calls: Sequence[Calls],
     ) -> None:
         pos, ref, length = at
         for place, alt in enumerate(alts or (None,)):
@@ -94,16 +106,16 @@ class Records:
             if alt in _REFERENCE_BLOCKS:
                 end = max(end, pos + length - 1)
             effect = self._effects.of(info, ref, alt, index)
-            self.columns.allele((index, end, alt, *effect), [call[place] for call in calls])
+            self.columns.allele((index, end, alt, *effect), calls[place])
 
     def _calls(
         self, info: Texts, alts: Sequence[str], cells: Sequence[str], number: int
-    ) -> Sequence[tuple[Call, ...]]:
+    ) -> Sequence[Calls]:
         if self._header.samples:
             return self._genotypes.calls(cells, len(alts), number)
         depth = whole(info.get("DP"))
-        site: Call = (None, None, None if depth is None or depth < 0 else depth, None, None)
-        return [(site,) * max(1, len(alts))]
+        reads = None if depth is None or depth < 0 else depth
+        return [((None,), (None,), (reads,), (None,), (None,))] * max(1, len(alts))
 
     def _check_chrom(self, chrom: str, number: int) -> None:
         if not _CHROM.fullmatch(chrom):
