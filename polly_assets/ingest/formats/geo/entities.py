@@ -95,8 +95,9 @@ def entities(stream: GeoStream) -> Iterator[Entity]:
             hint="upload the series family (GSEnnn_family.soft.gz); it has its platforms",
         )
     if lost.data.strip() or stream.ended():
-        what = "lines" if lost.data.strip() else "blank lines alone, and none"
-        message = f"found {what} before the first `^ENTITY = name` line"
+        message = "found lines before the first `^ENTITY = name` line"
+        if not lost.data.strip():
+            message = "found blank lines only, expected a line such as `^SERIES = GSE1`"
         raise lost.fault("missing_entity", message, 1, hint=_MISSING_HEADER)
     room = MAX_METADATA_BYTES
     while not stream.ended():

@@ -5,6 +5,8 @@ and telling what was set aside. Rules:
 
 - The values are of the first file that has any: series matrices come first, then SOFT, MINiML.
 - What only one file says is kept; where two differ, the file of the values counts.
+- A dataset without a platform, as of GEO's brief form, and without values is one with those of
+  its samples.
 - Samples that only another file has come behind. Their values come along where both files list the
   same features; else they are a dataset of their own, `GSE1_GPL1_others`.
 - A file that fails, fails alone.
@@ -53,7 +55,7 @@ def united(files: Sequence[tuple[str, Sequence[Item]]]) -> list[Item]:
         for item in items:
             if isinstance(item, ParsedDataset):
                 parts.setdefault(item.dataset_id, []).append((file, item))
-    found: list[Item] = [item for each in parts.values() for item in _one(each)]
+    found: list[Item] = [item for each in _spread(parts).values() for item in _one(each)]
     for file, items in files:
         for item in items:
             if isinstance(item, FailedDataset):
@@ -61,6 +63,26 @@ def united(files: Sequence[tuple[str, Sequence[Item]]]) -> list[Item]:
                 own = dataset_id_from_name(file) if taken else item.dataset_id
                 found.append(FailedDataset(own, item.error))
     return found
+
+
+def _spread(parts: Mapping[str, list[Part]]) -> dict[str, list[Part]]:
+    """The parts, those that name no platform (`GSE1`) put to the datasets of their samples."""
+    spread = {key: list(each) for key, each in parts.items()}
+    for key in parts:
+        homes = [each for other, each in spread.items() if other.startswith(f"{key}_")]
+        bare = [part for part in spread[key] if homes and not part[1].matrices]
+        spread[key] = [part for part in spread[key] if all(part is not each for each in bare)]
+        for file, whole in bare:
+            left = whole.samples
+            for home in homes:
+                known = pl.concat(dataset.samples["sample_id"] for _, dataset in home)
+                mine = left["sample_id"].is_in(known.implode())
+                if mine.any():
+                    home.append((file, replace(whole, samples=left.filter(mine))))
+                left = left.filter(~mine)
+            if left.height:
+                spread[key].append((file, replace(whole, samples=left)))
+    return {key: each for key, each in spread.items() if each}
 
 
 def _one(parts: Sequence[Part]) -> list[ParsedDataset]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Source
 from polly_assets.ingest.formats.geo.united import united
-from polly_assets.ingest.formats.grouping import group_sources
+from polly_assets.ingest.formats.grouping import beginnings_of, group_sources
 from polly_assets.ingest.reading import datasets
 from polly_resources.errors import BadInput
 
@@ -145,6 +145,25 @@ def test_three_forms_of_one_series(tmp_path):
     assert [n.code for n in dataset.notices] == ["files_united"] * 2
 
 
+def test_a_brief_form_names_no_platform(tmp_path):
+    brief = "".join(f'<Sample iid="GSM{i}"><Type>RNA</Type></Sample>' for i in (1, 2, 3))
+    series = '<Series iid="GSE1"><Summary>s</Summary></Series>'
+    files = {
+        "GSE1-GPL1_series_matrix.txt": matrix("GSM1", rows="a\t1\n"),
+        "GSE1-GPL2_series_matrix.txt": matrix("GSM2", rows="b\t2\n", gpl="GPL2"),
+        "GSE1_family.xml": f"<MINiML>{brief}{series}</MINiML>",
+    }
+    first, second, third = read(tmp_path, files)
+    assert (first.dataset_id, values(first)) == ("GSE1_GPL1", {"GSM1": [1]})
+    assert (second.dataset_id, values(second)) == ("GSE1_GPL2", {"GSM2": [2]})
+    for dataset in (first, second):
+        assert isinstance(dataset, ParsedDataset)
+        assert dataset.samples["type"].to_list() == ["RNA"]
+        assert dataset.metadata["summary"] == "s"
+    assert isinstance(third, ParsedDataset)
+    assert (third.dataset_id, third.samples["sample_id"].to_list()) == ("GSE1", ["GSM3"])
+
+
 def test_one_file_packed_and_unpacked(tmp_path):
     text = matrix("GSM1", "GSM2", rows=ROWS)
     names = ("GSE1_series_matrix.txt", "GSE1_series_matrix.txt.gz")
@@ -254,6 +273,11 @@ def test_a_description_with_a_sidecar_of_its_own_stands_alone():
     names = ["GSE1-GPL1.json", "GSE1-GPL1_series_matrix.txt", "GSE1_family.soft"]
     groups = {group.main: dict(group.sidecars) for group in group_sources(names)}
     assert groups == {names[1]: {"json": names[0]}, names[2]: {}}
+
+
+def test_events_of_one_file_find_the_others_of_its_series():
+    for name in ("GDS1.soft", "GDS1_full.soft.gz"):
+        assert beginnings_of(name) == {"GDS1", "GSM"}
 
 
 def test_json_of_a_series_is_of_all_its_files():
