@@ -1,4 +1,4 @@
-"""How fast variants are read, beside pysam, cyvcf2 and pandas, and in how much memory.
+"""How fast variants and segments are read, beside pysam, cyvcf2 and pandas, and in how much memory.
 
 Peers iterate over all records and take every field of every sample; ours checks all of it, and
 keeps it as rows for the table of variants, with INFO and FORMAT whole as JSON. That the number of
@@ -18,6 +18,7 @@ from typing import Any
 
 from benchmarks.common import OURS, Bench, Result, Side, turns
 from polly_assets.ingest.formats.base import ParsedDataset, Reader, Source
+from polly_assets.ingest.formats.cbio.events import SegReader
 from polly_assets.ingest.formats.maf.reader import MafReader
 from polly_assets.ingest.formats.vcf.reader import VcfReader
 
@@ -48,6 +49,7 @@ def run(bench: Bench) -> None:
     shapes = (
         ("genotypes only, 500 samples", 200 * scale, 500, False),
         ("GT:AD:DP:GQ:PL, 3 samples", 5_000 * scale, 3, True),
+        ("GT:AD:DP:GQ:PL, 100 samples", 200 * scale, 100, True),
         ("sites with effects, no samples", 5_000 * scale, 0, True),
     )
     for what, records, samples, rich in shapes:
@@ -56,6 +58,7 @@ def run(bench: Bench) -> None:
             file.writelines(_vcf(records, samples, rich=rich))
         _compare(bench, what, path, max(1, samples) * records)
     _compare_maf(bench, 5_000 * scale)
+    _compare_segments(bench, 50_000 * scale)
     _memory(bench, 20_000 if bench.quick else 5_000_000)
 
 
@@ -160,6 +163,33 @@ def _compare_maf(bench: Bench, rows: int) -> None:
 def _pandas(module: Any, path: Path) -> int:
     frame = module.read_csv(path, sep="\t", comment="#", dtype=str)
     return int((frame["Tumor_Seq_Allele2"] != frame["Reference_Allele"]).sum())
+
+
+def _compare_segments(bench: Bench, rows: int) -> None:
+    pandas = bench.peer("pandas")
+    if pandas is None:
+        return
+    path = bench.folder / "variants.seg"
+    with path.open("w") as file:
+        file.write("ID\tchrom\tloc.start\tloc.end\tnum.mark\tseg.mean\n")
+        for row in range(rows):
+            place = f"{row % 22 + 1}\t{row * 10 + 1}\t{row * 10 + 9}"
+            file.write(f"S{row // 500}\t{place}\t{row % 77}\t{row % 331 / 97 - 1.3:.4f}\n")
+    theirs = partial(_pandas_segments, pandas, path)
+    sides = {OURS: partial(_segments, path), "pandas read_csv": theirs}
+    times = turns(sides, bench.rounds, _equal)
+    bench.add(Result("variants", "segments (.seg)", times, "", rows, "rows"))
+
+
+def _segments(path: Path) -> int:
+    (found,) = SegReader().read(Source(path, path.name))
+    if not isinstance(found, ParsedDataset):
+        raise found.error
+    return sum(table.num_rows for table in found.variants or ())
+
+
+def _pandas_segments(module: Any, path: Path) -> int:
+    return len(module.read_csv(path, sep="\t"))
 
 
 def _maf(rows: int) -> Iterator[str]:
