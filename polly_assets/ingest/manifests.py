@@ -20,6 +20,7 @@ from typing import Any
 
 from polly_assets.ingest.formats.counts.names import named as counts_one_sample
 from polly_assets.ingest.formats.grouping import SourceGroup, beginnings_of, group_sources
+from polly_assets.ingest.formats.never_data import never_data
 from polly_assets.ingest.formats.separated.layout import read_rows
 from polly_assets.ingest.formats.streams.text import base_name, decode, read_bytes
 from polly_resources.errors import BadInput
@@ -173,7 +174,8 @@ def _expanded(row: _Row, files: _Files) -> list[_Row]:
     found: list[_Row] = []
     if len(row.file) <= _MOST_NAME:
         pattern = row.file.replace("[", "[[]").split("/")
-        found = [replace(row, file=name) for name in files if _fits(name.split("/"), pattern)]
+        data = (name for name in files if not never_data(name))
+        found = [replace(row, file=name) for name in data if _fits(name.split("/"), pattern)]
     if not found:
         raise _missing(row, row.file, "file", files)
     return found
@@ -230,6 +232,10 @@ def _rows(path: Path, manifest: str) -> list[_Row]:
     if file is None:
         return []
     others = [i for i in range(len(header)) if i not in places and header[i].strip()]
+    titles = [header[i].strip() for i in others]
+    if len(set(titles)) < len(titles):
+        twice = next(title for title in titles if titles.count(title) > 1)
+        raise _bad(f"found the column {twice!r} twice, expected it once", manifest, 1)
     at = manifest.rpartition("/")[0]
     found = []
     for line, cells in rows:

@@ -89,6 +89,8 @@ KINDS: tuple[Kind, ...] = (
          (".dta", ".por", ".sas7bdat", ".sav", ".xpt"), (b"$FL2", b"$FL3", b"<stata_dta>")),
     Kind("a MATLAB file", "write the matrix with its ids as .csv or .h5ad",
          (".mat",), (b"MATLAB 5.0 MAT-file",)),
+    Kind("a part of an archive in several parts", "join the parts, and give the whole archive",
+         (".001", ".002", ".003", ".z01", ".z02", ".z03")),
     Kind("a zip archive under another name", "name it .zip, or give the files that are in it",
          (), (b"PK\3\4",)),
     Kind("a program or script", "give the data that it makes",
@@ -104,6 +106,8 @@ _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _UTF32 = b"\xff\xfe\0\0"
 _WIDE = KINDS[-1]
 _VARIANTS = KINDS[-2]
+_SPREADSHEET = next(kind for kind in KINDS if kind.what == "a spreadsheet")
+_IN_SPREADSHEETS = (b"xl/", b"opendocument.spreadsheet")
 _ZIPPED = next(kind for kind in KINDS if kind.what.startswith("a zip"))
 _ZARR = next(kind for kind in KINDS if kind.what.startswith("a Zarr"))
 
@@ -136,6 +140,8 @@ def _kind(lower: str, head: bytes) -> Kind | None:
 
 def _begun(head: bytes) -> Kind | None:
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:64].lower()
+    if head.startswith(b"PK") and any(mark in head for mark in _IN_SPREADSHEETS):
+        return _SPREADSHEET
     for kind in KINDS:
         if kind.starts and (head.startswith(kind.starts) or text.startswith(kind.starts)):
             return kind

@@ -229,3 +229,28 @@ class TestLanded:
         jobs = put("b.gct", "manifest.csv")
         assert [each.code for each in jobs["manifest.csv"].warnings] == ["other_manifest"]
         assert instance.everywhere() == {"b"}
+
+
+def test_a_pattern_leaves_out_notes_and_the_manifest(tmp_path, write):
+    write("f/README.csv", "read me"), write("f/a.csv", "g,S1,S2\nA,1,2\n")
+    write("f/b.csv", "g,S1,S2\nA,1,2\n")
+    folder = write("f/manifest.csv", "file,title\n*.csv,Both\n").parent
+    found, refused = unbundled(names(folder), tmp_path)
+    assert not refused
+    assert {"a.json", "b.json"} <= found.keys()
+    assert "README.json" not in found
+
+
+def test_two_columns_of_one_name(folder, write):
+    write("f/manifest.csv", "file,title,title\nb.gct,one,two\n")
+    (error,) = [each for each in validate([folder], workers=1) if each.file == "manifest.csv"]
+    assert (error.severity, error.code, error.place) == (Severity.ERROR, "bad_manifest", "line 1")
+    assert "'title' twice" in error.message
+
+
+def test_a_second_matrix_is_no_table_of_samples(write):
+    write("f/a.csv", "gene,S1,S2\nTP53,1,2\nMYC,3,4\n")
+    write("f/b.csv", "gene,S3,S4\nTP53,1,2\nMYC,3,4\n")
+    folder = write("f/manifest.csv", "file,dataset_id\na.csv,D\nb.csv,D\n").parent
+    found = {each.code for each in validate([folder], workers=1)}
+    assert "sidecar_is_matrix" in found and "readable" not in found

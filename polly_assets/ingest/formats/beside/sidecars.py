@@ -132,7 +132,9 @@ def _join(
             f"none of its {len(theirs)} {kind} ids ({_some(theirs, 3)}) is one of the matrix's "
             f"{len(mine)} ({_some(mine, 3)})",
             file=file,
-            hint=f"the {kind} ids of both files must be spelled alike",
+            hint=f"it has one column per {kind}: give one row per {kind}, with the ids first"
+            if mine.is_in(other.columns[1:]).any()
+            else f"the {kind} ids of both files must be spelled alike",
         )
     names = unique_names([*own.columns, *other.columns[1:]])
     other = other.rename(dict(zip(other.columns[1:], names[own.width :], strict=True)))

@@ -172,7 +172,7 @@ def _key(name: str, folder: str) -> str:
 
 
 def copies(names: Iterable[str]) -> dict[str, str]:
-    """The HDF5 files of kallisto by name, and the tables beside them, which have the same values."""
+    """The HDF5 files of kallisto by name, and the tables beside them, which have their values."""
     there = set(names)
     found = {}
     for name in sorted(there):

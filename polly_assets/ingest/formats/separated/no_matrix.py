@@ -10,7 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 
-from polly_assets.ingest.formats.beside.sample_names import folded, names_features
+from polly_assets.ingest.formats.beside.sample_names import (
+    folded,
+    names_features,
+    names_metadata,
+)
+from polly_assets.ingest.formats.beside.sidecars import Sidecar
 from polly_assets.ingest.formats.separated.orientation import (
     is_annotation,
     is_number,
@@ -49,6 +54,7 @@ _PAIRS = (
 )  # fmt: skip
 """Names of columns (as `folded`) of which each row has one pair."""
 
+_PROBED = 100
 _MELTED = {"value", "variable"}
 _WELL = re.compile(r"[A-P](?:0?[1-9]|1\d|2[0-4])")
 _PLATE_ROWS = "ABCDEFGHIJKLMNOP"
@@ -70,6 +76,7 @@ def check_long(
     values: Sequence[bool],
     ids: int,
     row_ids: Callable[[], Iterable[str]],
+    *,
     file: str,
     place: str,
 ) -> None:
@@ -101,15 +108,15 @@ def check_long(
         "and one column per sample",
         file=file,
         place=place,
-        hint="widen it first, such as with pandas: table.pivot(index=..., columns=..., values=...); "
-        "pairs of features are no dataset",
+        hint="widen it first, such as with pandas: table.pivot(index=..., columns=..., "
+        "values=...); pairs of features are no dataset",
     )
 
 
 def _names_pairs(names: Sequence[str], ids: int) -> bool:
     """Whether two columns, that of the ids among them, are called as pairs are; or as melted."""
     plain, own = {folded(name) for name in names}, folded(names[ids])
-    return _MELTED <= plain or any(own in pair and pair <= plain for pair in _PAIRS)
+    return plain >= _MELTED or any(own in pair and pair <= plain for pair in _PAIRS)
 
 
 def _has_pairs(
@@ -156,10 +163,36 @@ def _is_value(cell: str) -> bool:
     return is_missing(cell) or is_number(cell)
 
 
+def check_described(sidecars: Sequence[Sidecar], columns: Sequence[str]) -> None:
+    """Raises BadInput `sidecar_is_matrix` where the rows are those of a second matrix.
+
+    It has nothing but numbers, and its rows are called like genes or its columns like these.
+    """
+    for sidecar in sidecars:
+        if sidecar.samples is None or sidecar.samples.width < 2:
+            continue
+        ids, *others = sidecar.samples.head(_PROBED).get_columns()
+        alike = not {column.name for column in others}.isdisjoint(columns)
+        if any(names_metadata(column.name) for column in others) or not all(
+            all(_is_value(str(cell)) for cell in column.drop_nulls()) for column in others
+        ):
+            continue
+        if alike or looks_like_genes(ids.to_list()):
+            raise BadInput(
+                "sidecar_is_matrix",
+                f"its rows are those of the matrix ({', '.join(ids.head(3).to_list())}) and all "
+                "its cells are numbers: a second matrix, expected a table of samples",
+                file=sidecar.file,
+                hint="give it a name and an id of its own; where rows are samples after all, say "
+                'so in a JSON sidecar: {"orientation": "samples_as_rows"}',
+            )
+
+
 def check_square(
     names: Sequence[str],
     first_ids: Sequence[str],
     row_ids: Callable[[], Iterable[str]],
+    *,
     file: str,
     place: str,
 ) -> None:
@@ -188,5 +221,5 @@ def check_square(
             "expected features x samples",
             file=file,
             place=place,
-            hint="write one row per measured feature and one column per sample, named by the sample",
+            hint="write one row per measured feature and one column per sample, named after it",
         )

@@ -25,6 +25,7 @@ from polly_assets.ingest.formats.checks import check_features, check_samples
 from polly_assets.ingest.formats.counts.kinds import is_total
 from polly_assets.ingest.formats.matching import loosest
 from polly_assets.ingest.formats.separated.no_matrix import (
+    check_described,
     check_long,
     check_square,
     is_statistic,
@@ -123,10 +124,10 @@ def _check_matrix(
 ) -> None:
     """Raises BadInput where numbers are no matrix; one that is `known` is no long table."""
     if not known:
-        check_long(table.names, values, table.ids, table.row_ids, file, table.place)
+        check_long(table.names, values, table.ids, table.row_ids, file=file, place=table.place)
     if not any(sidecar.orientation for sidecar in sidecars):
         names = [name for name, value in zip(table.names, values, strict=True) if value]
-        check_square(names, table.first_ids, table.row_ids, file, table.place)
+        check_square(names, table.first_ids, table.row_ids, file=file, place=table.place)
 
 
 def _without_metadata(
@@ -232,7 +233,10 @@ def _orientation(
     names = [name for i, name in enumerate(table.names) if values[i]]
     if described:
         rows = described & {loosest(name) for name in table.row_ids()}
-        return len(rows) > len(described & {loosest(name) for name in names}), ()
+        across = len(rows) > len(described & {loosest(name) for name in names})
+        if across:
+            check_described(sidecars, names)
+        return across, ()
     first, corner = table.first_ids, table.names[table.ids]
     if is_sample_column(corner) and not looks_like_genes(first):
         message = f"the column of ids is called {corner!r}: rows were read as samples"

@@ -231,3 +231,28 @@ def test_blocks_of_kept_rows_are_full(features: int) -> None:
     assert matrix.shape == (6, 2)
     assert [len(block) for block in blocks[:-1]] == [features] * (len(blocks) - 1)
     np.testing.assert_array_equal(np.concatenate(blocks), rows[kept])
+
+
+@pytest.mark.parametrize(
+    "beside",
+    ["gene,S1,S2\nTP53,.1,.2\nMYC,.3,.4\n", "gene,S3,S4\nTP53,1,2\nMYC,3,4\n"],
+)
+def test_a_second_matrix_beside_it_describes_nothing(tmp_path: Path, beside: str) -> None:
+    error = refuse(tmp_path, "gene\tS1\tS2\nTP53\t1\t2\nMYC\t3\t4\n", "x.tsv", csv=beside)
+    assert (error.code, error.file) == ("sidecar_is_matrix", "beside.csv")
+
+
+@pytest.mark.parametrize(
+    "beside",
+    ["sample,age\nliver1,30\nbrain1,40\n", "sample,who\nliver1,A\nbrain1,B\n"],
+)
+def test_tables_of_samples_in_rows_describe_them(tmp_path: Path, beside: str) -> None:
+    found = parse(tmp_path, "id,TP53,MYC\nliver1,1,2\nbrain1,3,4\n", csv=beside)
+    assert ids(found) == (["TP53", "MYC"], ["liver1", "brain1"])
+
+
+def test_a_table_of_samples_that_lies_across_is_told_so(tmp_path: Path) -> None:
+    beside = "field,S1,S2\ntissue,x,y\nsex,F,M\n"
+    error = refuse(tmp_path, "gene,S1,S2\nTP53,1,2\nMYC,3,4\n", csv=beside)
+    assert error.code == "sidecar_matches_nothing"
+    assert "one column per sample" in error.hint

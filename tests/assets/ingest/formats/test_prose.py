@@ -71,3 +71,20 @@ def test_other_text_that_is_no_table(name: str, head: bytes, said: str) -> None:
         reader_for(name, head)
     assert caught.value.code == "unsupported_format"
     assert said in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "said"),
+    [
+        ("x.csv", b"PK\3\4\x14\0\6\0 [Content_Types].xml xl/workbook.xml", "spreadsheet"),
+        ("x.docx", b"PK\3\4\x14\0\6\0 [Content_Types].xml word/document.xml", "document"),
+        ("x.csv", b"PK\3\4\x14\0\0\0a.csv", "zip archive"),
+        ("x.zip.001", b"PK\3\4\x14\0\0\0a.csv", "several parts"),
+        ("x.z01", b"PK\7\x08", "several parts"),
+    ],
+)
+def test_zips_of_all_kinds(name: str, head: bytes, said: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        reader_for(name, head)
+    assert caught.value.code == "unsupported_format"
+    assert said in caught.value.message
