@@ -53,7 +53,10 @@ def load_dataset(tables: TableStore, atlas: str, dataset_id: str) -> DatasetCont
     """
     record = _one(tables, atlas, NORMALIZED_DATASETS, dataset_id)
     published = _one(tables, atlas, DATASETS, dataset_id)
-    samples = _samples(tables, atlas, record)
+    samples, features = _samples(tables, atlas, record), _features(tables, atlas, record)
+    shape = (record["total_num_features"], record["total_num_samples"])
+    if (features.height, samples.height) != shape:
+        raise _changed(dataset_id)
     return DatasetContent(
         atlas=atlas,
         dataset_id=dataset_id,
@@ -64,8 +67,8 @@ def load_dataset(tables: TableStore, atlas: str, dataset_id: str) -> DatasetCont
             if name in _PROVENANCE or name.startswith("curated_")
         },
         samples=samples,
-        features=_features(tables, atlas, record),
-        matrices=_matrices(tables, atlas, record),
+        features=features,
+        matrices=_matrices(tables, atlas, record, shape),
         variants=None if record["matrices"] else _variants(tables, atlas, dataset_id, samples),
     )
 
@@ -142,7 +145,7 @@ def _variants(
 
 
 def _matrices(
-    tables: TableStore, atlas: str, record: dict[str, Any]
+    tables: TableStore, atlas: str, record: dict[str, Any], shape: tuple[int, int]
 ) -> dict[str, Values | LargeMatrix]:
     names, dataset_id = record["matrices"], record["dataset_id"]
     if not names:
@@ -153,7 +156,6 @@ def _matrices(
     def read(columns: list[str] | None, where: Where) -> pa.Table:
         return tables.read(table, version=version, columns=columns, where=where)
 
-    shape = (record["total_num_features"], record["total_num_samples"])
     found: dict[str, Values | LargeMatrix]
     if shape[0] * shape[1] * len(names) <= HELD_CELLS:
         parts = split(read(None, {"dataset_id": [dataset_id]}), "matrix")
@@ -161,11 +163,7 @@ def _matrices(
     else:
         found = {name: _large(one) for name, one in stored(read, dataset_id, names).items()}
     if any(name not in found or found[name].shape != shape for name in names):
-        raise Unavailable(
-            "dataset_changed",
-            f"dataset {dataset_id} was replaced while it was read",
-            hint="ask for it again",
-        )
+        raise _changed(dataset_id)
     return {name: found[name] for name in names}
 
 
@@ -175,3 +173,11 @@ def _large(matrix: StoredMatrix) -> LargeMatrix:
 
     entries = int(matrix.sizes.sum()) if matrix.sparse else None
     return LargeMatrix(matrix.shape, matrix.dtype, entries, runs)
+
+
+def _changed(dataset_id: str) -> Unavailable:
+    return Unavailable(
+        "dataset_changed",
+        f"dataset {dataset_id} was replaced while it was read",
+        hint="ask for it again",
+    )
