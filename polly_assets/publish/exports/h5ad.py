@@ -39,6 +39,9 @@ TURNED_ENTRIES = 32_000_000
 RUN_ENTRIES = 4_000_000
 """Stored values of a matrix that is not held that are read together; one block at least."""
 
+CHUNK = (1_024, 64)
+"""Samples and features of a chunk of a dense matrix that is not held; runs are of whole ones."""
+
 
 class H5adExport(Export):
     """Everything of the dataset: tables, all matrices, metadata, curation.
@@ -201,7 +204,9 @@ def _matrix(group: h5py.Group, name: str, matrix: Values | LargeMatrix) -> None:
 
 
 def _dense(group: h5py.Group, name: str, matrix: npt.NDArray[Any] | LargeMatrix) -> None:
-    node = group.create_dataset(name, matrix.shape[::-1], dtype_of(matrix))
+    # In one piece, each run would be strewn over all of a large file.
+    chunks = tuple(map(min, CHUNK, matrix.shape[::-1])) if isinstance(matrix, LargeMatrix) else None
+    node = group.create_dataset(name, matrix.shape[::-1], dtype_of(matrix), chunks=chunks)
     encode(node, "array", "0.2.0")
     for first, run in dense_blocks(matrix):
         if run.size:

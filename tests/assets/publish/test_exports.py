@@ -416,6 +416,7 @@ class TestH5ad:
     def test_matrices_that_are_not_held(self, tmp_path, monkeypatch, kind):
         monkeypatch.setattr(h5ad, "TURNED_ENTRIES", 2)
         monkeypatch.setattr(h5ad, "RUN_ENTRIES", 3)
+        monkeypatch.setattr(h5ad, "CHUNK", (1, 2))
         monkeypatch.setattr(tables, "BLOCK_CELLS", 5)
         x = np.array([[0, 1], [2, 0], [0, 3]], kind)
         few = x * (x > 1)
