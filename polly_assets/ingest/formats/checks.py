@@ -15,7 +15,9 @@ from polly_resources.records import Notice
 _LISTED = 10
 
 _MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec)"
-_DATE = rf"(?i)^(?:\d{{1,2}}[- ]{_MONTH}|{_MONTH}[- ]\d{{1,2}}|\d{{4}}-\d\d-\d\d(?: 00:00:00)?)$"
+_DAY = "[0-9]{1,2}"
+_ISO_DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}(?: 00:00:00)?"
+_DATE = rf"(?i-u)^(?:{_DAY}[- ]{_MONTH}|{_MONTH}[- ]{_DAY}|{_ISO_DATE})$"
 """What Excel makes of MARCH1, SEPT2 and DEC1 (Ziemann et al., doi:10.1186/s13059-016-1044-7)."""
 
 
