@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 
-from polly_assets.ingest.formats.streams.lines import Blocks, Stretch, ahead
+from polly_assets.ingest.formats.streams.lines import Blocks, Stretch
 from polly_assets.ingest.formats.streams.table import Layout, is_missing, records, unquote
 from polly_assets.ingest.formats.streams.text import read_bytes, utf8_lines
 from polly_resources.errors import BadInput
@@ -91,7 +91,7 @@ def begin_separated(path: Path, name: str) -> tuple[Separated, Blocks, Iterator[
     if more is None:
         return file, blocks, iter((body,))
     file = replace(file, quoted=True)  # what comes may have quotes
-    return file, blocks, ahead(chain((body, more), coming))
+    return file, blocks, chain((body, more), coming)
 
 
 def opened(data: bytes, name: str, notices: tuple[Notice, ...] = ()) -> Separated:
