@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 
 _BEGINNINGS = ("licence", "license", r"[\d_.-]*read[_-]?me")
+_ENDS = r"(?:.+[_. -])(?:read[_-]?me|licen[cs]e)(?:[^.]*\.(?:docx?|html?|pdf|rtf|txt))?(?:\.gz)?"
+"""A note on what the name begins with, such as `GSE1_README.txt`; `x_readme.csv` may be a table."""
 _NOTES = (
     r"(?:acknowledge?ments?|authors|changelog|citation|contributors|copying|install|notice|todo)"
     r"(?:\.(?:bib|cff|md|rst|txt))?"
@@ -34,7 +36,7 @@ _ENDINGS = (
 )  # fmt: skip
 
 _ANY = re.compile(
-    rf"(?:{'|'.join(_BEGINNINGS)}).*|{'|'.join(_NAMES)}|.*(?:\.(?:{'|'.join(_ENDINGS)})|~)"
+    rf"(?:{'|'.join(_BEGINNINGS)}).*|{'|'.join(_NAMES)}|{_ENDS}|.*(?:\.(?:{'|'.join(_ENDINGS)})|~)"
 )
 
 

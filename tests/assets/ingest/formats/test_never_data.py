@@ -22,6 +22,7 @@ from polly_resources.errors import BadInput
         "checksums.sha256", "filelist.txt", "gdc_manifest.2024-01-01.txt", "genome.dict",
         "genome.fa.fai", "LICENSE", "MANIFEST.txt", "Makefile", "md5sums.txt", "meta_cna.txt.bak",
         "metrics_summary.csv", "Features.stats", "web_summary.html", "run_info.json",
+        "GSE1_README.txt", "GSE1_processed-ReadMe_v2.txt.gz", "x.readme", "x_LICENSE.pdf",
         "meta_cna.txt~", "readme_first.txt", "run.log", "snpEff_genes.txt", "Thumbs.db",
     ],
 )  # fmt: skip
@@ -31,7 +32,16 @@ def test_indexes_checksums_lists_and_notes(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["log.csv", "md5.csv", "manifest_counts.txt", "x.bak.csv", "index"]
+    "name",
+    [
+        "log.csv",
+        "md5.csv",
+        "manifest_counts.txt",
+        "x.bak.csv",
+        "index",
+        "x_readme.csv",
+        "threadme.txt",
+    ],
 )
 def test_names_that_only_resemble_them(name: str) -> None:
     assert not never_data(name)
