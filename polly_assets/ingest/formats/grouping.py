@@ -37,7 +37,7 @@ _VARIANTS = ("maf", "vcf")
 _PLAIN_ENDINGS = ("gct", "parquet", "pq", "txt", "tab", "tsv", "csv")
 _ZARR = re.compile(r"(?P<store>.+\.zarr)/.+", re.IGNORECASE)
 _MATRIX_ORDER = ("mtx", "h5", "hdf5", "gct", "gctx", "loom", "maf", "vcf", "parquet", "pq",
-                 "txt", "tab", "tsv", "csv")  # fmt: skip
+                 "txt", "tab", "tsv", "csv", "xls")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ READERS: tuple[ReaderRow, ...] = (
         f"{_HERE}.tenx.mtx:MtxReader",
         (".mtx", "barcodes.tsv", "features.tsv", "genes.tsv"),
     ),
-    ReaderRow("tsv", f"{_HERE}.separated.reader:TsvReader", (".tab", ".tsv", ".txt")),
+    ReaderRow("tsv", f"{_HERE}.separated.reader:TsvReader", (".tab", ".tsv", ".txt", ".xls")),
     ReaderRow("vcf", f"{_HERE}.vcf.reader:VcfReader", (".vcf",)),
 )
 

@@ -33,7 +33,7 @@ _R += "object becomes .h5ad with zellkonverter::writeH5AD(as.SingleCellExperimen
 
 KINDS: tuple[Kind, ...] = (
     Kind("an HTML page", "the download gave a page instead of the file: download it again",
-         (".htm", ".html"), (b"<!doctype html", b"<html", b"<head")),
+         (".htm", ".html"), (b"<!doctype html", b"<html", b"<head", b"<table")),
     Kind("a pointer that Git LFS keeps in place of a file", "get the file itself: git lfs pull",
          (), (b"version https://git-lfs",)),
     Kind("a bzip2 file", _UNPACK, (".bz2",), (b"BZh",)),
@@ -45,7 +45,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("a 7-Zip or RAR archive", "pack the files as .zip or .tar.gz",
          (".7z", ".rar"), (b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07")),
     Kind("a spreadsheet", "save each sheet as CSV and give these files",
-         (".ods", ".xls", ".xlsb", ".xlsm", ".xlsx"), (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",)),
+         (".ods", ".xlsb", ".xlsm", ".xlsx"), (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",)),
     Kind("an R object", _R, (".h5seurat", ".qs", ".rda", ".rdata", ".rds", ".robj"),
          (b"RDX2", b"RDX3", b"RDA2", b"RDA3", b"X\n\0\0\0", b"A\n2\n", b"A\n3\n")),
     Kind("a Zarr store", 'write it as .h5ad: anndata.read_zarr("x.zarr").write_h5ad("x.h5ad")',
@@ -98,6 +98,9 @@ KINDS: tuple[Kind, ...] = (
     Kind("a table of variants that is neither VCF nor MAF",
          "give the VCF, or a MAF: separated by tabs, with the columns Hugo_Symbol, "
          "Variant_Classification and Tumor_Sample_Barcode"),
+    Kind("an HTML page under the name of a spreadsheet",
+         "open it with a spreadsheet program and save each sheet as CSV; if it opens as a message "
+         "instead, download the file again"),
     Kind("UTF-32 text, or UTF-16 without a mark of its encoding", "save it as UTF-8"),
 )  # fmt: skip
 """From the surest first bytes to the vaguest endings; a test asks for each of them."""
@@ -105,7 +108,7 @@ KINDS: tuple[Kind, ...] = (
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _UTF32 = b"\xff\xfe\0\0"
 _WIDE = KINDS[-1]
-_VARIANTS = KINDS[-2]
+_PAGE, _PAGE_AS_SHEET, _VARIANTS = KINDS[0], KINDS[-2], KINDS[-3]
 _SPREADSHEET = next(kind for kind in KINDS if kind.what == "a spreadsheet")
 _IN_SPREADSHEETS = (b"xl/", b"opendocument.spreadsheet")
 _ZIPPED = next(kind for kind in KINDS if kind.what.startswith("a zip"))
@@ -135,7 +138,17 @@ def _kind(lower: str, head: bytes) -> Kind | None:
     if ".zarr/" in lower:
         return _ZARR
     found = _begun(head)
+    if lower.endswith(".xls"):
+        return _as_sheet(head, found)
     return by_name or found if found is None or found is _ZIPPED else found
+
+
+def _as_sheet(head: bytes, found: Kind | None) -> Kind | None:
+    """What a file is that is called `.xls`, as text is, too: None of what may be text."""
+    if found is _PAGE:
+        return _PAGE_AS_SHEET
+    no_text = b"\0" in head or head.lstrip().startswith(b"<")
+    return _SPREADSHEET if no_text and found in (None, _ZIPPED) else found
 
 
 def _begun(head: bytes) -> Kind | None:

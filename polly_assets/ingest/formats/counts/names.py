@@ -29,13 +29,13 @@ ALSO = "also."
 
 ENDINGS = (
     ".count", ".counts", ".csv", ".genes.results", ".isoforms.results", ".out.tab", ".sf", ".tab",
-    ".tsv", ".txt",
+    ".tsv", ".txt", ".xls",
 )  # fmt: skip
 
 ANY_TABLE = ("geo", "featurecounts", "htseq")
 """The pools whose files may be any table of one sample; others have their program's columns."""
 
-_TEXT = r"\.(txt|tab|tsv|csv|counts?|htseq|out|results|sf|fpkm_tracking|gene_abund)"
+_TEXT = r"\.(txt|tab|tsv|csv|xls|counts?|htseq|out|results|sf|fpkm_tracking|gene_abund)"
 _GEO = re.compile(
     rf"(?P<gsm>gsm\d+)(?!-tbl)(?P<rest>([_.-].*)?){_TEXT}(?<!_family\.txt)(?<!_series_matrix\.txt)"
 )

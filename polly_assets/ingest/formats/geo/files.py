@@ -24,7 +24,7 @@ _SERIES = re.compile(
     r"|(?P<full>_full\.soft)|(?P<soft>(?:_family)?\.soft|_family\.txt)|(?P<miniml>(?:_family|\.miniml)?\.xml))"
 )
 _FORMS = ("matrix", "full", "soft", "miniml")
-_SUPPLEMENT = re.compile(r"(gse\d+)[_.-].+\.(txt|tab|tsv|csv)")
+_SUPPLEMENT = re.compile(r"(gse\d+)[_.-].+\.(txt|tab|tsv|csv|xls)")
 _DESCRIBED = re.compile(
     r"(g(?:se|ds|pl|sm)\d+)(?:[_.-].*)?(?:\.soft|\.xml|_(?:family|series_matrix)\.txt)"
 )

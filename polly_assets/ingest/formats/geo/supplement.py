@@ -29,9 +29,10 @@ from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Reade
 from polly_assets.ingest.formats.geo import common
 from polly_assets.ingest.formats.geo.files import supplements
 from polly_assets.ingest.formats.geo.values import Chosen
+from polly_assets.ingest.formats.registry import reader_for
 from polly_assets.ingest.formats.separated.reader import CsvReader, TsvReader
 from polly_assets.ingest.formats.streams.table import unique_names
-from polly_assets.ingest.formats.streams.text import base_name, dataset_id_from_name, safe_id
+from polly_assets.ingest.formats.streams.text import base_name, dataset_id_from_name, head, safe_id
 from polly_resources.errors import BadInput
 from polly_resources.records import Notice
 
@@ -71,15 +72,15 @@ def with_supplements(source: Source, series: Iterable[Item]) -> Iterator[Item]:
     records = {name: record for d in bare for name, record in _records(d.samples)}
     for key in keys:
         path = source.sidecars[key]
-        found = _read(Source(path, path.name), CsvReader() if key.endswith(".csv") else TsvReader())
-        if isinstance(found, FailedDataset) or not found.matrices or not bare:
-            yield found  # among them tables of samples
-            continue
-        columns = found.samples["sample_id"].to_list()
-        if matched := match(columns, [*records], [*records.values()]):
-            fitting.append((found, matched, path.name))
-        else:
-            yield apart(found, str(bare[0].metadata.get("geo_accession") or source.name))
+        for found in _read(Source(path, path.name)):
+            if isinstance(found, FailedDataset) or not found.matrices or not bare:
+                yield found  # among them tables of samples
+                continue
+            columns = found.samples["sample_id"].to_list()
+            if matched := match(columns, [*records], [*records.values()]):
+                fitting.append((found, matched, path.name))
+            else:
+                yield apart(found, str(bare[0].metadata.get("geo_accession") or source.name))
     places = {name: place for place, name in enumerate(records)}
     for item in bare:
         yield from _supplemented(item, [places[i] for i in item.samples["sample_id"]], fitting)
@@ -114,12 +115,18 @@ def _records(samples: pl.DataFrame) -> Iterator[tuple[str, common.Attributes]]:
         )
 
 
-def _read(source: Source, reader: Reader) -> Item:
+def _read(source: Source) -> Iterator[Item]:
+    """The datasets of a supplementary file: a separated one by its name, unless its bytes differ.
+
+    Of one sample it is a matrix, too, as it is its columns that find the samples of the series.
+    """
+    lower, first = source.name.lower(), head(source.path)
+    named: Reader = CsvReader() if lower.removesuffix(".gz").endswith(".csv") else TsvReader()
     try:
-        (found,) = reader.read(source)
+        reader = named if named.sniff(lower, first) else reader_for(source.name, first)
+        yield from reader.read(source)
     except BadInput as error:
-        return FailedDataset(dataset_id_from_name(source.name), error)
-    return found
+        yield FailedDataset(dataset_id_from_name(source.name), error)
 
 
 def match(

@@ -123,10 +123,10 @@ class CsvReader(DelimitedReader):
 
 
 class TsvReader(DelimitedReader):
-    """A separated matrix named `.tsv`, `.tab` or `.txt`."""
+    """A separated matrix named `.tsv`, `.tab`, `.txt`, or `.xls` where it is no spreadsheet."""
 
     name = "tsv"
-    suffixes = (".tab", ".tsv", ".txt")
+    suffixes = (".tab", ".tsv", ".txt", ".xls")
 
 
 def _read_swapped(

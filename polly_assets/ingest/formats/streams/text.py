@@ -46,6 +46,7 @@ KNOWN_ENDINGS = (
     ".tsv",
     ".txt",
     ".vcf",
+    ".xls",
     ".xml",
 )
 """Endings that are no part of a dataset id; at most one is removed, after `.gz`."""

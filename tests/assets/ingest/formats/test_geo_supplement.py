@@ -265,3 +265,26 @@ def test_a_real_series_with_its_counts(real_data):
     assert dataset.features["feature_id"].to_list() == [str(i) for i in expected["EntrezGeneID"]]
     for title, column in zip(dataset.samples["title"], columns, strict=True):
         assert title.startswith({"L": "Luminal", "D": "Basal"}[column[5]])
+
+
+@pytest.mark.parametrize("name", ["GSE1_counts.xls", "GSE1_counts.xls.gz"])
+def test_text_that_is_called_a_spreadsheet_gives_values(tmp_path, name):
+    series, counts = tmp_path / "GSE1_series_matrix.txt", tmp_path / name
+    series.write_text(SERIES + EMPTY)
+    content = table("B-1", "A-1", "A-2").encode()
+    counts.write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+    (group,) = group_sources([series.name, name])
+    beside = {key: tmp_path / file for key, file in group.sidecars.items()}
+    dataset = only([*SeriesMatrixReader().read(Source(series, series.name, beside))])
+    assert values(dataset) == [[11, 12, 10], [21, 22, 20]]
+
+
+def test_a_spreadsheet_beside_a_series_fails_alone(tmp_path):
+    series, sheet = tmp_path / "GSE1_series_matrix.txt", tmp_path / "GSE1_counts.xls"
+    series.write_text(SERIES + EMPTY)
+    sheet.write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
+    source = Source(series, series.name, {"gse1_counts.xls": sheet})
+    failed, dataset = SeriesMatrixReader().read(source)
+    assert isinstance(failed, FailedDataset)
+    assert (failed.error.code, failed.error.file) == ("unsupported_format", sheet.name)
+    assert isinstance(dataset, ParsedDataset)

@@ -103,6 +103,40 @@ def test_what_to_do_instead(name: str, start: bytes, hint: str) -> None:
     assert hint in caught.value.hint
 
 
+@pytest.mark.parametrize("name", ["x.xls", "a/GSE1_counts.xls.gz"])
+@pytest.mark.parametrize(
+    "start",
+    [b"gene\tA\tB\ng1\t1\t2\n", b"gene,A,B\ng1,1,2\n", "gene\tA\ng1\t1\n".encode("utf-16")],
+)
+def test_text_under_the_name_of_a_spreadsheet(name: str, start: bytes) -> None:
+    assert reader_for(name, start).name == "tsv"
+    assert base_name(name).lower().endswith(("x", "counts"))
+
+
+@pytest.mark.parametrize(
+    ("start", "what", "hint"),
+    [
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a spreadsheet", "CSV"),
+        (b"PK\3\4\x14\0", "a spreadsheet", "CSV"),
+        (b"\t\x08\x10\0\0\6\5\0", "a spreadsheet", "CSV"),
+        (b"<?xml version='1.0'?><?mso-application progid='Excel.Sheet'?>", "a spreadsheet", "CSV"),
+        (b"<html><body><table><tr><td>gene</td>", "an HTML page under", "download the file again"),
+        (b"\r\n<TABLE border=1><tr><td>gene</td>", "an HTML page under", "save each sheet as CSV"),
+    ],
+)
+def test_no_text_under_the_name_of_a_spreadsheet(start: bytes, what: str, hint: str) -> None:
+    with pytest.raises(BadInput, match=what) as caught:
+        reader_for("x.xls", start)
+    assert (caught.value.code, hint in caught.value.hint) == ("unsupported_format", True)
+
+
+def test_a_sheet_that_was_saved_as_csv_is_no_sidecar_of_it() -> None:
+    assert groups("x.xls", "x.csv", "x_samples.csv") == [
+        ("x.csv", {"csv": "x_samples.csv"}),
+        ("x.xls", {"csv": "x_samples.csv"}),
+    ]
+
+
 @pytest.mark.parametrize(
     "name",
     ["metadata.csv", "a/x_coldata.tsv", "x.json", "a/x.cls", "x_metadata.csv", "x.metadata.tsv.gz"],

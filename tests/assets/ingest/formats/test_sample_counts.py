@@ -573,3 +573,13 @@ def test_any_counts_are_as_pandas_joins_them(tmp_path_factory, samples):
         assert dataset.features["feature_id"].to_list() == expected.index.to_list()
         np.testing.assert_array_equal(array(dataset.matrices[0]), expected.to_numpy())
     assert sum(d.samples.height for d in found) == len(samples)
+
+
+def test_text_that_is_called_a_spreadsheet_counts_a_sample(tmp_path):
+    sheet = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(8)
+    counts: dict[str, str | bytes] = gsm("A\t{0}\nB\t2\n", 2, "GSM{0}_s{0}.xls.gz")
+    found = read(tmp_path, {**counts, "GSM9_qc.xls": sheet})
+    (dataset,) = (item for item in found if isinstance(item, ParsedDataset))
+    (failed,) = (item for item in found if isinstance(item, FailedDataset))
+    assert column(dataset, "sample_id") == ["GSM1", "GSM2"]
+    assert failed.error.code == "unsupported_format"
