@@ -8,25 +8,34 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Reader, Source
 from polly_assets.ingest.formats.geo.files import parts
 from polly_assets.ingest.formats.registry import reader_for
 from polly_assets.ingest.formats.streams import text
+from polly_assets.ingest.formats.twice import without_twice
 from polly_resources.errors import BadInput, PollyError
 
 LOG = logging.getLogger(__name__)
 
 
 def datasets(source: Source) -> Iterator[ParsedDataset | FailedDataset]:
-    """The datasets of a file, one at least. Raises BadInput where the file cannot be read."""
+    """The datasets of a file, one at least. Raises BadInput where the file cannot be read.
+
+    What is to be told of files that are given twice is told of the first of them.
+    """
+    source, twice = without_twice(source)
     try:
         reader = _reader(source)
         found = False
         for item in reader.read(source):
             found = True
-            yield item
+            if isinstance(item, ParsedDataset):
+                yield replace(item, notices=(*item.notices, *twice))
+            else:
+                yield item
         if not found:
             raise BadInput(
                 "no_datasets", f"the {reader.name} file holds no dataset", file=source.name

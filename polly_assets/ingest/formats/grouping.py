@@ -27,6 +27,7 @@ from polly_assets.ingest.formats.never_data import never_data
 from polly_assets.ingest.formats.streams.text import base_name
 from polly_assets.ingest.formats.tenx.names import is_other_list, member, shorter
 from polly_assets.ingest.formats.tenx.triples import DESCRIBES_PLAIN, Place, Triples, find_triples
+from polly_assets.ingest.formats.twice import given_twice, with_twice
 from polly_assets.ingest.formats.variant_folders import beginnings as clinical_beginnings
 from polly_assets.ingest.formats.variant_folders import with_clinical
 
@@ -74,13 +75,15 @@ def group_sources(names: Sequence[str]) -> list[SourceGroup]:
     folder may be described by `metadata.csv`, `samples.csv` or `metadata.json`.
     What belongs to a GEO series is told by `geo_members`, and which files count one sample each
     and are one source by `with_counts`; which tables describe all variants of their folder, by
-    `with_clinical`. A folder with `meta_study.txt` is one cBioPortal study, which all its
-    files belong to (see `find_studies`).
+    `with_clinical`; which are the gzips of others, by `given_twice`. A folder with
+    `meta_study.txt` is one cBioPortal study, which all its files belong to (see `find_studies`).
     """
     kept = _once_per_store([name for name in sorted(set(names)) if _may_be_data(name)])
     studies = find_studies(kept)
     in_studies = {*studies, *(name for each in studies.values() for name in each.values())}
     kept = [name for name in kept if name not in in_studies]
+    twice = given_twice(kept)
+    kept = [name for name in kept if name not in twice]
     copied = copies(kept)
     kept = [name for name in kept if name not in copied]
     triples = find_triples(kept)
@@ -100,7 +103,7 @@ def group_sources(names: Sequence[str]) -> list[SourceGroup]:
     groups = _with_geo(groups) + [SourceGroup(main, beside) for main, beside in studies.items()]
     once = {group.main: group for group in groups}  # a table may describe several, and fail alone
     joined = with_counts({main: group.sidecars for main, group in once.items()}, copied)
-    joined = with_clinical(joined)
+    joined = with_twice(with_clinical(joined), twice)
     return [SourceGroup(main, joined[main]) for main in sorted(joined)]
 
 

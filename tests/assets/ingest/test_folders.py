@@ -38,6 +38,15 @@ CASES: Mapping[str, tuple[Files, set[str]]] = {
     "matrix gzipped": ({"a.gct.gz": gzip.compress(G), "a.json": b"{}"}, {"a < a.json"}),
     "gzipped, not named so": ({"a.gct": gzip.compress(G)}, {"a"}),
     "named gzipped, and is not": ({"a.gct.gz": G}, {"a"}),
+    "packed and not": ({"a.gct": G, "a.gct.gz": gzip.compress(G)}, {"a < a.gct.gz"}),
+    "a description packed and not": (
+        {"a.gct": G, "a_samples.csv": TABLE, "a_samples.csv.gz": gzip.compress(TABLE)},
+        {"a < a_samples.csv a_samples.csv.gz"},
+    ),
+    "a list packed and not": (
+        {**TRIPLE, "barcodes.tsv.gz": gzip.compress(TRIPLE["barcodes.tsv"])},
+        {"f < f/barcodes.tsv f/barcodes.tsv.gz f/features.tsv"},
+    ),
     "classes": ({"a.gct": G, "a.cls": CLS}, {"a < a.cls"}),
     "all three": (
         {"a.gct": G, "a.cls": CLS, "a.json": b"{}", "a.csv": TABLE},

@@ -46,6 +46,11 @@ def accession_of(plain: str) -> str | None:
     return found[0] if found else None
 
 
+def describes_series(plain: str) -> bool:
+    """Whether a file of this plain name is one of the descriptions of a series or DataSet."""
+    return _SERIES.fullmatch(plain.rpartition("/")[2]) is not None
+
+
 def is_table(plain: str) -> bool:
     """Whether a file of this plain name is a table of a MINiML family."""
     return _TABLE.fullmatch(plain.rpartition("/")[2]) is not None

@@ -229,7 +229,10 @@ def test_a_gct_does_not_import_h5py() -> None:
             ["G_series_matrix.txt", "G.json", "G.csv"],
             [("G.csv", {"json": "G.json"}), ("G_series_matrix.txt", {"json": "G.json"})],
         ),
-        (["x.gct", "x.json", "x.json.gz"], [("x.gct", {"json": "x.json"}), ("x.json.gz", {})]),
+        (
+            ["x.gct", "x.json", "x.json.gz"],
+            [("x.gct", {"json": "x.json", "twice.json": "x.json.gz"})],
+        ),
         (
             [
                 ".x.csv",
