@@ -24,7 +24,7 @@ import polars as pl
 
 from polly_assets.ingest.formats.base import Source
 from polly_assets.ingest.formats.hdf5.chunks import unpacked
-from polly_assets.ingest.formats.hdf5.nodes import Dataset, Group, Node, node_of
+from polly_assets.ingest.formats.hdf5.nodes import Dataset, Group, Node, node_of, type_of
 from polly_assets.ingest.formats.streams.text import GZIP_MAGIC, head, read_bytes
 from polly_resources.errors import BadInput, PollyError
 from polly_resources.records import Notice
@@ -265,7 +265,7 @@ def attribute(node: Node, key: str | bytes) -> Any:
         if not h5py.h5a.exists(node.id, name):
             return None
         found = h5py.h5a.open(node.id, name)
-        kind, shape = found.dtype, found.shape
+        kind, shape = type_of(found, f"{node.name}@{plain_text(key)}"), found.shape
         if kind.kind in "Obiuf" and shape is not None:  # `attrs` takes five times as long
             cells = np.empty(shape, kind)
             found.read(cells)
@@ -371,10 +371,23 @@ def _filter(code: int, name: str) -> str:
 
 
 def text_series(values: npt.NDArray[Any], place: str, findings: Findings) -> pl.Series:
-    """Byte strings (fixed or variable length) as text: UTF-8, else Latin-1 with a Notice."""
+    """Byte strings (fixed or variable length) as text: UTF-8, else Latin-1 with a Notice.
+
+    Raises BadInput `binary_content` where a NUL byte is within one, as it is in no text.
+    """
     raw = values.tolist()
+    binary = pl.Series(raw, dtype=pl.Binary)
+    damaged = binary.bin.contains(b"\0")
+    if damaged.any():
+        row = damaged.arg_max()
+        raise BadInput(
+            "binary_content",
+            f"found a NUL byte in {raw[row][:40]!r}, the text of row {row}, expected text",
+            place=place,
+            hint="the file was damaged, or holds bytes that are no text: write them as numbers",
+        )
     try:
-        return pl.Series(raw, dtype=pl.Binary).cast(pl.String)
+        return binary.cast(pl.String)
     except pl.exceptions.PolarsError:
         findings.note("not_utf8", "text is not UTF-8; read as Latin-1", place)
         return pl.Series([item.decode("latin-1") for item in raw], dtype=pl.String)

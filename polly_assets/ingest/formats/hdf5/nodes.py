@@ -15,6 +15,8 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
+from polly_resources.errors import BadInput
+
 
 class Group:
     """A group: its identifier, and the path by which it was reached."""
@@ -59,7 +61,7 @@ class Dataset:
 
     def __init__(self, found: h5py.h5d.DatasetID, name: str) -> None:
         self.id, self.name = found, name
-        self.dtype: np.dtype[Any] = found.dtype
+        self.dtype: np.dtype[Any] = type_of(found, name)
         self.shape: Any = found.shape
 
     @property
@@ -78,7 +80,37 @@ Node: TypeAlias = Group | Dataset
 
 
 def node_of(found: h5py.h5o.ObjectID, name: str) -> Node | None:
-    """A group or dataset; None of what is neither. Raises where numpy has no such type."""
+    """A group or dataset; None of what is neither. Raises as `type_of` does."""
     if isinstance(found, h5py.h5d.DatasetID):
         return Dataset(found, name)
     return Group(found, name) if isinstance(found, h5py.h5g.GroupID) else None
+
+
+def type_of(found: h5py.h5d.DatasetID | h5py.h5a.AttrID, place: str) -> np.dtype[Any]:
+    """The type of its values. Raises BadInput `unsupported_type` where numpy has none for them."""
+    try:
+        kind: np.dtype[Any] = found.dtype
+    except TypeError:
+        if what := _without_numpy(found.get_type()):
+            raise BadInput(
+                "unsupported_type",
+                f"found {what}, expected numbers of 8 to 64 bits or text",
+                place=place,
+                hint="write it anew as float64, int64 or text",
+            ) from None
+        raise
+    return kind
+
+
+def _without_numpy(kind: h5py.h5t.TypeID) -> str:
+    """What such a type, or a part of it, holds that numpy does not know; else nothing."""
+    if isinstance(kind, h5py.h5t.TypeTimeID):
+        return "times of HDF5"
+    if isinstance(kind, h5py.h5t.TypeCompoundID):
+        members = (kind.get_member_type(i) for i in range(kind.get_nmembers()))
+        return next((what for each in members if (what := _without_numpy(each))), "")
+    if isinstance(kind, h5py.h5t.TypeArrayID | h5py.h5t.TypeEnumID | h5py.h5t.TypeVlenID):
+        return _without_numpy(kind.get_super())
+    bits = 8 * kind.get_size()
+    odd = isinstance(kind, h5py.h5t.TypeIntegerID) and bits not in (8, 16, 32, 64)
+    return f"integers of {bits} bits" if odd else ""

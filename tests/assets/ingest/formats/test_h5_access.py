@@ -10,11 +10,13 @@ import pytest
 
 from polly_assets.ingest.formats.base import Source
 from polly_assets.ingest.formats.hdf5.access import (
+    Findings,
     attribute,
     check_storage,
     child,
     opened,
     read_array,
+    text_series,
 )
 from polly_assets.ingest.formats.hdf5.nodes import Dataset
 from polly_resources.errors import BadInput
@@ -95,3 +97,17 @@ def test_values_elsewhere_are_refused_whatever_their_size(tmp_path: Path, declar
             with pytest.raises(BadInput) as caught:
                 check_storage(found)
             assert caught.value.code == "linked_element"
+
+
+@pytest.mark.parametrize("texts", [[b"ab", b"a\0b"], [b"\0x"]])
+def test_a_nul_byte_is_in_no_text(texts: list[bytes]) -> None:
+    with pytest.raises(BadInput) as caught:
+        text_series(np.array(texts), "/obs/cell", Findings())
+    assert (caught.value.code, caught.value.place) == ("binary_content", "/obs/cell")
+    assert f"row {len(texts) - 1}" in caught.value.message
+
+
+def test_nul_bytes_that_fill_up_are_no_part_of_a_text() -> None:
+    texts = np.array([b"a\0\0", b"abc", b""])
+    assert text_series(texts, "/obs/cell", Findings()).to_list() == ["a", "abc", ""]
+    assert text_series(texts[:0], "/obs/cell", Findings()).to_list() == []

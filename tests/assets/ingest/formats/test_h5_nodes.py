@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from polly_assets.ingest.formats.base import Source
-from polly_assets.ingest.formats.hdf5.access import child, keys, opened
+from polly_assets.ingest.formats.hdf5.access import attribute, child, keys, opened
 from polly_assets.ingest.formats.hdf5.nodes import Dataset, Group
 from polly_resources.errors import BadInput
 
@@ -62,3 +62,40 @@ def test_arrays_know_their_shape_type_and_chunks(tmp_path: Path) -> None:
             )
         part = Dataset(file["plain"].id, "/plain").part((slice(1, 2), slice(None)))
         assert part.shape == (1, 3)
+
+
+def _wide() -> h5py.h5t.TypeID:
+    kind = h5py.h5t.STD_I64LE.copy()
+    kind.set_size(16)
+    return kind
+
+
+def _compound() -> h5py.h5t.TypeID:
+    kind = h5py.h5t.create(h5py.h5t.COMPOUND, 24)
+    kind.insert(b"a", 0, h5py.h5t.STD_I64LE)
+    kind.insert(b"b", 8, _wide())
+    return kind
+
+
+TYPES = {
+    "integers of 128 bits": _wide,
+    "times of HDF5": lambda: h5py.h5t.UNIX_D32LE,
+    "integers of 128 bits in a table": _compound,
+    "integers of 128 bits in arrays": lambda: h5py.h5t.array_create(_wide(), (2,)),
+    "integers of 128 bits in lists": lambda: h5py.h5t.vlen_create(_wide()),
+}
+
+
+@pytest.mark.parametrize("what", TYPES)
+def test_types_that_numpy_does_not_know(tmp_path: Path, what: str) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        kind, space = TYPES[what](), h5py.h5s.create_simple((3,))
+        h5py.h5d.create(file.create_group("g").id, b"x", kind, space)
+        h5py.h5a.create(file.id, b"note", kind, space)
+    with opened(Source(tmp_path / "a.h5", "a.h5")) as root:
+        with pytest.raises(BadInput, match=what.partition(" in ")[0]) as of_values:
+            child(root, "g/x")
+        with pytest.raises(BadInput, match=what.partition(" in ")[0]) as of_attribute:
+            attribute(root, "note")
+    found = [(each.value.code, each.value.place) for each in (of_values, of_attribute)]
+    assert found == [("unsupported_type", "/g/x"), ("unsupported_type", "/@note")]
