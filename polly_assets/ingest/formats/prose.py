@@ -1,4 +1,4 @@
-"""Text that people wrote to be read: notes, protocols, licences, letters.
+"""Text that people wrote to be read: notes, protocols, licences, letters; and damaged text.
 
 Owns the rule that tells it from a table by its first lines. It errs on the side of tables, whose
 readers tell their own faults. Keep out: names of notes (`never_data`).
@@ -12,6 +12,7 @@ _LINES = 40
 _SEPARATORS = ("\t", ",", ";", "|")
 _WORDS = re.compile(r"(?:^|[\s(])[^\W\d_]+[,;:]?(?: [^\W\d_]{1,20}[,;:.]?){2}")
 """Three words, one space between each."""
+_BLANKS = dict.fromkeys(map(ord, "\t\r\n\ufeff"))
 
 
 def is_prose(head: bytes) -> bool:
@@ -25,6 +26,18 @@ def is_prose(head: bytes) -> bool:
         return False
     said = sum(_WORDS.search(line) is not None for line in lines)
     return 2 * said >= len(lines) and not any(_separates(lines, mark) for mark in _SEPARATORS)
+
+
+def is_text_with_nul(head: bytes) -> bool:
+    """Whether the first bytes are lines of text but for NUL bytes, as a broken transfer leaves."""
+    rest = head.replace(b"\0", b"")
+    text = rest.decode("utf-8", "replace")
+    return (
+        len(rest) < len(head) < 2 * len(rest)
+        and b"\n" in rest
+        and text.translate(_BLANKS).isprintable()
+        and "\ufffd" not in text[:-1]
+    )
 
 
 def _lines(head: bytes) -> list[str]:

@@ -16,8 +16,10 @@ from polly_assets.ingest.formats.base import Reader
 from polly_assets.ingest.formats.counts.names import ENDINGS as COUNT_ENDINGS
 from polly_assets.ingest.formats.geo.files import is_table
 from polly_assets.ingest.formats.grouping import describes_only, plain
-from polly_assets.ingest.formats.prose import is_prose
+from polly_assets.ingest.formats.prose import is_prose, is_text_with_nul
+from polly_assets.ingest.formats.streams.text import refuse_nul
 from polly_assets.ingest.formats.unsupported import unsupported
+from polly_assets.ingest.formats.wording import beginning
 from polly_resources.errors import BadInput
 
 
@@ -77,8 +79,8 @@ def reader_for(name: str, head: bytes, *, besides: str = "") -> Reader:
     """The reader of a file, by its name and first bytes (see `text.head`).
 
     Formats whose ending fits are asked first, then all others, but for that called `besides`.
-    Raises BadInput `sidecar_without_data`, `table_without_family`, `unsupported_format` or
-    `unknown_format`.
+    Raises BadInput `sidecar_without_data`, `table_without_family`, `unsupported_format`,
+    `binary_content` or `unknown_format`.
     """
     lower = plain(name)
     if is_table(lower):
@@ -104,6 +106,8 @@ def reader_for(name: str, head: bytes, *, besides: str = "") -> Reader:
             return reader
     if error := unsupported(lower, head, name):
         raise error
+    if is_text_with_nul(head):
+        refuse_nul(head, name)
     if is_prose(head):
         raise BadInput(
             "unknown_format",
@@ -112,13 +116,19 @@ def reader_for(name: str, head: bytes, *, besides: str = "") -> Reader:
             hint="notes are no data: call it README.txt, or leave it out; a table has one "
             "separator (tab, comma or semicolon) and as many of it in each line",
         )
-    known = ", ".join(f"{row.name} ({' '.join(row.suffixes)})" for row in READERS)
-    by_name = " or ".join(row.name for row in fitting)
+    begins = f"it begins with {beginning(head)}" if head else "it is empty"
+    known = f"known formats: {', '.join(row.name for row in READERS)}; each may be gzipped"
+    if fitting:
+        by_name = " or ".join(row.name for row in fitting)
+        raise BadInput(
+            "unknown_format",
+            f"the name is that of {by_name}, and the content is not: {begins}",
+            file=name,
+            hint=f"check that the file is what its name says, and transfer it again; {known}",
+        )
     raise BadInput(
         "unknown_format",
-        f"the name is that of {by_name}, and the content (it begins {head[:16]!r}) is not"
-        if by_name
-        else f"neither name nor content (it begins {head[:16]!r}) is of a known format",
+        f"neither name nor content is of a known format: {begins}",
         file=name,
-        hint=f"known formats: {known}; each may be gzipped",
+        hint=known,
     )

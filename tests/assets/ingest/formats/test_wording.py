@@ -1,0 +1,54 @@
+"""What was found is told in words that a person can read."""
+
+from __future__ import annotations
+
+import pytest
+
+from polly_assets.ingest.formats.registry import reader_for
+from polly_assets.ingest.formats.wording import beginning, counted
+from polly_resources.errors import BadInput
+
+
+def test_a_number_has_its_noun() -> None:
+    assert [counted(n, "row") for n in (0, 1, 2)] == ["0 rows", "1 row", "2 rows"]
+    assert counted(1, "entry", "entries") == "1 entry"
+    assert counted(3, "sample has", "samples have") == "3 samples have"
+
+
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [
+        (b"words\r\nmore\n", "'words'"),
+        (b"\n  <a b='c'>", "\"<a b='c'>\""),
+        (b"x" * 90, "'" + "x" * 40 + "'"),
+        (b"ab" + "é".encode()[:1], "'ab'"),  # cut within a character
+        (b"\xff\xd9\0\1", "the bytes ff d9 00 01"),
+        (b"a\x1b[31m", "the bytes 61 1b 5b 33 31 6d"),
+        (b"\n", "''"),
+    ],
+)
+def test_how_a_file_begins(head: bytes, said: str) -> None:
+    assert beginning(head) == said
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "message"),
+    [
+        ("x.gctx", b"no HDF5\n", "the name is that of gctx, and the content is not: it begins with "
+         "'no HDF5'"),
+        ("x.bin", b"\x00\x01", "neither name nor content is of a known format: it begins with the "
+         "bytes 00 01"),
+    ],
+)  # fmt: skip
+def test_an_unknown_format_is_told_by_its_beginning(name: str, head: bytes, message: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        reader_for(name, head)
+    assert (caught.value.code, caught.value.message) == ("unknown_format", message)
+    assert len(caught.value.hint) < 300
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.txt", "x"])
+def test_a_nul_byte_in_a_table_has_its_place(name: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        reader_for(name, b"gene,S1\nTP53,1\nEG\0FR,2\n")
+    assert (caught.value.code, caught.value.place) == ("binary_content", "line 3, byte 3")
