@@ -188,15 +188,17 @@ def _readable(name: str, path: Path, given: Given) -> bool:
 
 
 def _printable(name: str) -> str:
-    return name if name.isprintable() else repr(name)[1:-1]
+    r"""The name with `\xe9` for a byte that is not UTF-8, and `\n` and the like spelled out."""
+    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def _unreadable(path: Path, error: OSError, kind: str) -> BadInput:
     if path.is_symlink():
-        target = str(path.readlink()).encode("utf-8", "backslashreplace").decode()
+        target = _printable(str(path.readlink()))
         return BadInput(
             "broken_link",
-            f"a link to {target!r}, which cannot be followed ({error.strerror or error})",
+            f"a link to '{target}', which cannot be followed ({error.strerror or error})",
             hint="put there what it should lead to, or remove the link",
         )
     return BadInput(

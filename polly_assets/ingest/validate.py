@@ -17,6 +17,7 @@ from pathlib import Path
 from polly_assets.ingest.bundles import is_bundle, unbundled
 from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Source
 from polly_assets.ingest.formats.grouping import SourceGroup, group_sources
+from polly_assets.ingest.formats.wording import counted
 from polly_assets.ingest.given import Given, survey
 from polly_assets.ingest.manifests import is_manifest
 from polly_assets.ingest.reading import datasets, internal, named
@@ -85,12 +86,12 @@ def validate(
                 found += findings
                 on_file(group.main, len(groups))
     used = {name for group in groups for name in (group.main, *group.sidecars.values())}
-    return [*found, *_taken(found), *_skipped(given, files, used | refused.keys())]
+    return [*_once(found), *_skipped(given, files, used | refused.keys())]
 
 
 def _skipped(given: Given, files: Mapping[str, Path], told: Set[str]) -> list[FileFinding]:
     """A finding for each file that is in no other, by name."""
-    why = {name: f"found {kind}, which is not read" for name, kind in given.skipped.items()}
+    why = dict(given.skipped)
     for name in files.keys() - told:
         manifest = is_manifest(name)
         why[name] = "a manifest, which tells of other files" if manifest else "by its name no data"
@@ -144,7 +145,7 @@ def _of_dataset(parsed: ParsedDataset, file: str) -> Iterator[FileFinding]:
         parsed.dataset_id,
         Severity.OK,
         "readable",
-        f"{samples} samples x {features} features",
+        f"{counted(samples, 'sample')} x {counted(features, 'feature')}",
         format=parsed.format,
         samples=samples,
         features=features,
@@ -167,19 +168,31 @@ def _failure(error: PollyError, file: str, dataset_id: str = "") -> FileFinding:
     )
 
 
-def _taken(found: Iterable[FileFinding]) -> Iterator[FileFinding]:
-    """An error for each dataset id that a second file claims, as ingest would give it."""
+def _once(found: Iterable[FileFinding]) -> Iterator[FileFinding]:
+    """The findings with an error, last, for each dataset whose id another file claims before it.
+
+    It takes the place of all that was said of that dataset, as ingest would fail it.
+    """
     owners: dict[str, str] = {}
+    refused: dict[tuple[str, str], FileFinding] = {}
     for finding in found:
-        if finding.severity is not Severity.OK:
-            continue
-        owner = owners.setdefault(finding.dataset_id, finding.file)
-        if owner != finding.file:
-            yield FileFinding(
-                finding.file,
-                finding.dataset_id,
-                Severity.ERROR,
-                "dataset_id_taken",
-                f"dataset {finding.dataset_id} comes from {owner} already",
-                hint="give each file its own dataset_id in a JSON sidecar",
-            )
+        key = (finding.file, finding.dataset_id)
+        if finding.severity is Severity.OK:
+            owner = owners.setdefault(finding.dataset_id, finding.file)
+            if owner != finding.file:
+                refused[key] = _taken(finding, owner)
+        if key not in refused or finding.severity is Severity.ERROR:
+            yield finding
+    yield from refused.values()
+
+
+def _taken(finding: FileFinding, owner: str) -> FileFinding:
+    return FileFinding(
+        finding.file,
+        finding.dataset_id,
+        Severity.ERROR,
+        "dataset_id_taken",
+        f"dataset {finding.dataset_id} comes from {owner} already",
+        hint="give each file its own dataset_id in a JSON sidecar",
+        beside=finding.beside,
+    )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
 from polly_assets.ingest.validate import Severity, validate
@@ -68,9 +71,25 @@ def test_nothing_is_stored(folder, tmp_path, monkeypatch):
 
 
 def test_an_id_that_two_files_claim(write):
-    write("f/a/x.gct"), write("f/b/x.gct")
-    *_, last = findings(write("f/c.gct").parent)
+    repeats = gct([[1], [2]]).replace("MYC", "TP53")
+    write("f/a/x.gct"), write("f/b/x.gct", repeats), write("f/b/x.json", "{}")
+    *others, last = findings(write("f/c.gct").parent)
     assert (last.code, last.file, last.dataset_id) == ("dataset_id_taken", "b/x.gct", "x")
+    assert last.beside == ("b/x.json",)
+    assert [(each.file, each.code) for each in others] == [
+        ("a/x.gct", "readable"),
+        ("c.gct", "readable"),
+    ]
+
+
+def test_names_that_cannot_be_written_are_spelled_out(write):
+    folder = write("f/good.gct").parent
+    odd = os.fsencode(folder) + b"/o\xe9\n.gct"
+    Path(os.fsdecode(odd)).write_text(gct())
+    (folder / "link.gct").symlink_to(os.fsdecode(b"to\xff"))
+    unsafe, broken = [each for each in findings(folder) if each.severity is Severity.ERROR][::-1]
+    assert (unsafe.code, unsafe.file) == ("unsafe_name", "o\\xe9\\n.gct")
+    assert broken.message.startswith("a link to 'to\\xff', which")
 
 
 def test_part_of_a_file_that_cannot_be_read(write):
