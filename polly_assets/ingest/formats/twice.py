@@ -15,7 +15,7 @@ from pathlib import Path
 from polly_assets.ingest.formats.base import Source
 from polly_assets.ingest.formats.geo.files import describes_series
 from polly_assets.ingest.formats.streams.text import pieces
-from polly_assets.ingest.formats.tenx.names import MATRIX, is_other_list, member
+from polly_assets.ingest.formats.tenx.names import MATRIX, member
 from polly_resources.errors import BadInput
 from polly_resources.records import Notice
 
@@ -43,8 +43,7 @@ def _compared(name: str) -> bool:
     """Whether a reader takes the file and its gzip, and tells where they differ."""
     last = name.rpartition("/")[2].lower()
     found = member(last)
-    is_list = found.role != MATRIX if found else is_other_list(last)
-    return is_list or describes_series(last)
+    return (found is not None and found.role != MATRIX) or describes_series(last)
 
 
 def with_twice(

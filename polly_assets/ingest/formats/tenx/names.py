@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,9 +24,17 @@ _OTHER_LISTS = {
 }  # fmt: skip
 """What alevin, kallisto, Parse, Cell Ranger ATAC and scripts call the lists of the matrix `{}`."""
 
+_WORDS = {
+    BARCODES: ("barcode", "cell_barcodes", "cells", "cell_ids", "cell_names", "colnames"),
+    FEATURES: ("feature", "feature_ids", "gene_ids", "gene", "gene_names", "rownames"),
+    NAMES: (),
+}
+"""What people call such lists otherwise, with or without the matrix's name before it."""
+
+_ANY_WORD = "|".join(word for words in _WORDS.values() for word in words)
 _ANY_OTHER = re.compile(
     r".+_(?:rows|cols)\.txt|.+\.genes\.names\.txt|(?:cell_metadata|all_genes)\.csv|peaks\.bed"
-    r"|(?:.+[._])?(?:barcodes|genes|features)\.csv"
+    rf"|(?:.+[._])?(?:(?:barcodes|genes|features)\.csv|(?:{_ANY_WORD})\.(?:csv|tsv|txt))"
 )
 _ALIKE = ("matrix.mtx", "cells_x_genes.mtx", "count_matrix.mtx", "DGE.mtx", "quants_mat.mtx")
 """Matrices that a tool calls alike in every run."""
@@ -69,8 +78,13 @@ def member(name: str) -> Member | None:
 
 
 def other_lists(prefix: str) -> dict[str, tuple[str, ...]]:
-    """By role, what other tools call the lists of the matrix of this prefix; the first counts."""
-    return {role: tuple(n.format(prefix) for n in names) for role, names in _OTHER_LISTS.items()}
+    """By role, how the lists of the matrix of this prefix may be called else; the first counts."""
+    found = {}
+    for role, names in _OTHER_LISTS.items():
+        own = (name.replace("{}", prefix) for name in names)
+        words = product((f"{prefix}_", f"{prefix}.", ""), _WORDS[role], ("tsv", "txt", "csv"))
+        found[role] = (*own, *(f"{before}{word}.{ending}" for before, word, ending in words))
+    return found
 
 
 def shares_lists(prefix: str) -> bool:

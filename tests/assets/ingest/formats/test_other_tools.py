@@ -40,6 +40,9 @@ TOOLS: Mapping[str, Mapping[str, bytes]] = {
     "scripts": {"matrix.mtx": MTX, "barcodes.csv": CELLS, "genes.csv": GENES},
     "prefixed scripts": {"a.mtx": MTX, "a_barcodes.csv": CELLS, "a_genes.csv": GENES},
     "r": {"counts.mtx": MTX, "barcodes.csv": R_CELLS, "genes.csv": R_GENES},
+    "words": {"matrix.mtx": MTX, "cells.tsv": CELLS, "gene.tsv": GENES},
+    "other words": {"counts.mtx": MTX, "cell_ids.txt": CELLS, "gene_names.csv": GENES},
+    "prefixed words": {"a.mtx": MTX, "a_barcode.tsv": CELLS, "a.rownames.txt": GENES},
     "series": {
         "GSM1_a_matrix.mtx": MTX,
         "GSM1_a_barcodes.tsv": CELLS,
@@ -118,6 +121,16 @@ def test_own_lists_come_before_those_of_other_tools() -> None:
         "features": "x_genes.tsv",
         "features.csv": "x_genes.csv",
     }
+
+
+def test_usual_names_come_before_other_words() -> None:
+    names = ["x.mtx", "x_barcodes.tsv", "x_genes.tsv", "cells.tsv", "x_gene_ids.txt"]
+    found = {group.main: set(group.sidecars.values()) for group in group_sources(names)}
+    assert found == {"x.mtx": {*names[1:3]}, "cells.tsv": set(), "x_gene_ids.txt": set()}
+
+
+def test_a_list_without_a_matrix_is_a_table() -> None:
+    assert [group.main for group in group_sources(["cells.tsv", "x.csv"])] == ["cells.tsv", "x.csv"]
 
 
 def test_features_of_two_series_are_nobodys() -> None:
