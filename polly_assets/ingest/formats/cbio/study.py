@@ -153,6 +153,7 @@ class _Study:
             of = _KEYS.get(meta.datatype, "") if meta else ""
             tables.append(read_clinical(path, self._shown(key), key=of))
             self._notices += tables[-1].notices
+        self._notices += _unmatched(tables)
         return _joined(tables)
 
     def profiles(self) -> Iterator[_Profile]:
@@ -286,8 +287,7 @@ class _Study:
         without = own.filter(~pl.col("sample_id").is_in(known["sample_id"].implode()))["sample_id"]
         notices = []
         if len(without):
-            some = ", ".join(without.head(_LISTED).to_list())
-            message = f"{len(without)} samples are in no clinical table, such as {some}"
+            message = f"{len(without)} samples are in no clinical table, such as {_some(without)}"
             notices.append(Notice("samples_without_metadata", message))
         return own.join(known, on="sample_id", how="left", maintain_order="left"), notices
 
@@ -318,6 +318,34 @@ def _joined(tables: Sequence[Clinical]) -> pl.DataFrame:
                 maintain_order="left",
             )
     return found
+
+
+def _unmatched(tables: Sequence[Clinical]) -> Iterator[Notice]:
+    """What is to be told where tables of samples and of patients name other patients."""
+    named = [
+        table.frame[column]
+        for table in tables
+        if table.key == SAMPLE
+        for column in table.frame.columns
+        if column.upper() == PATIENT
+    ]
+    described = [table.frame[PATIENT] for table in tables if table.key == PATIENT]
+    if not named or not described:
+        return
+    ours = pl.concat(named).drop_nulls().unique(maintain_order=True)
+    theirs = pl.concat(described)
+    without = ours.filter(~ours.is_in(theirs.implode()))
+    if len(without):
+        message = f"{len(without)} patients of samples are in no table of patients, such as "
+        yield Notice("patients_without_metadata", message + _some(without))
+    surplus = theirs.filter(~theirs.is_in(ours.implode()))
+    if len(surplus):
+        message = f"{len(surplus)} patients of the clinical tables have no sample, such as "
+        yield Notice("metadata_without_samples", message + _some(surplus))
+
+
+def _some(ids: pl.Series) -> str:
+    return ", ".join(ids.head(_LISTED).to_list())
 
 
 def _column_names(path: Path) -> str:

@@ -141,7 +141,11 @@ class TestStudy:
         (x,) = expression.matrices
         np.testing.assert_array_equal(x.values, [[1.5, np.nan], [-2, 3]])
         assert expression.metadata["profile_name"] == "A: profile"
-        assert expression.metadata["pmid"] == "123" and codes(expression) == []
+        assert expression.metadata["pmid"] == "123"
+        told = {notice.code: notice.message for notice in expression.notices}
+        assert set(told) == {"patients_without_metadata", "metadata_without_samples"}
+        assert told["patients_without_metadata"].endswith("such as P2")
+        assert told["metadata_without_samples"].endswith("such as P3")
 
     def test_files_that_no_meta_file_names(self, study):
         found = study(data_cna_txt=MATRIX, notes_txt="hello", x_seg="")
