@@ -54,7 +54,8 @@ _RESULT_WORDS = frozenset(["aveexpr", "base_mean", "basemean", "log_cpm", "logcp
 
 _WORDS = """
 age ancestry batch biopsy bmi cellline celltype characteristics cluster cohort compartment
-condition consent developmental diagnosis disease dose ethnicity gender genotype group histology
+condition consent days developmental diagnosis disease dose ethnicity followup gender genotype
+group histology
 instrument library organ organism origin passage pathology phenotype platform race region
 replicate response sex smoker smoking source species stage status strain subtype survival symptom
 timepoint tissue treatment tumor tumour

@@ -157,10 +157,11 @@ def _described_columns(
         if described
         else []
     )
+    alike = {shape_of(table.names[i]) for i in named} - {table.names[i].strip() for i in named}
     measured = None if named else _measured(table.names)
     found, kept, seen = [], [], False
     for i, name in enumerate(table.names):
-        before = bool(named) and i < named[0]
+        before = bool(named) and i < named[0] and shape_of(name) not in alike
         other = measured is not None and i not in measured
         value = values[i] and (i in named or not (is_annotation(name) or before or other))
         if i != table.ids and not value and name.strip() and (values[i] or seen):

@@ -13,7 +13,8 @@ orientation and none describes samples that are columns:
    without numbers beside it are called as metadata is (`tissue`, `sex`), and none as
    annotation of features is.
 4. There are fewer columns of numbers than others, which are text, truth values, dates, and
-   numbers that are called as those that describe samples are (`age`, `n_counts`).
+   numbers that are called as those that describe samples are (`age`, `n_counts`; beside barcodes
+   and accessions also `survival_status`).
 
 Keep out: reading files (`reader`, `parquet`), and what a matrix is (`roles`).
 """
@@ -100,7 +101,13 @@ def id_columns(look: Look, sidecars: Sequence[Sidecar]) -> tuple[int, ...]:
 def _few_numbers(look: Look) -> bool:
     """Rule 4."""
     named = [i for i, name in enumerate(look.names) if i != look.ids and name.strip()]
-    perhaps = [i for i in named if look.numbers[i] and not _describes(look.names[i])]
+    sure = is_barcodes(look.present(look.ids))
+    perhaps = [
+        i
+        for i in named
+        if look.numbers[i]
+        and not (_describes(look.names[i]) or (sure and names_metadata(look.names[i])))
+    ]
     if not perhaps:
         return bool(named)
     full = [i for i in named if not all(map(is_missing, look.cells(i)))]

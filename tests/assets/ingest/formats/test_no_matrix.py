@@ -129,6 +129,7 @@ def test_numbers_that_describe_samples_are_no_values(tmp_path: Path) -> None:
         "barcode,UMAP_1,UMAP_2\nAAACCTGAGAAACCAT-1,1.1,2.2\nAAACCTGAGAAACCGC-1,1.2,2.2\n",
         ",PC1,PC2,PC3\nS1,1.1,2.2,3\nS2,1.2,2.2,3\n",
         "id,age,sex,event\n1,61,M,0\n2,55,F,1\n",
+        "barcode,FAB,days_to_followup,survival_status\nTCGA-AB-2802,M4,9,1\nTCGA-AB-2803,M3,8,0\n",
     ],
 )
 def test_numbers_that_only_describe_samples_are_no_matrix(tmp_path: Path, content: str) -> None:

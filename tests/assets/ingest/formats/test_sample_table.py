@@ -203,7 +203,7 @@ REFUSED: dict[str, tuple[str, str, str]] = {
     "a long table": ("gene,sample,tpm\nA,S1,1\nA,S2,2\n", "long_table", "line 2"),
     "a long table, samples first": ("sample,gene,tpm\nS1,A,1\nS2,B,2\n", "long_table", "line 2"),
     "a list": ("sample_id\nS1\nS2\n", "no_numeric_columns", "line 2"),
-    "a letter": ("Dear all,\nhere are the data.\n", "no_numeric_columns", "line 2"),
+    "a letter": ("Dear all,\nhere are the data.\n", "unknown_format", ""),
     "a short row": ("sample,tissue,sex\nS1,a,m\nS2,b\n", "ragged_row", "line 3, column 2"),
     "an open quote": ('sample,tissue\nS0,x\nS1,"a\nS2,b\n', "bad_quotes", "line 3"),
     "an open quote at the end": ('sample,tissue\nS1,a\nS2,"b\n', "bad_quotes", "line 3"),
@@ -266,7 +266,8 @@ def test_types_are_those_of_pandas(cells: list[str]) -> None:
     expected = plainly(frame)["a"]
     if not all(type(value) is type(expected[0]) for value in expected if value is not None):
         return  # pandas mixes text and truth values
-    assert found.to_list() == expected
+    gaps = found.dtype == pl.Int64 and None in expected  # pandas rounds these from 2^53 on
+    assert (found.cast(pl.Float64) if gaps else found).to_list() == expected
 
 
 def parquet(folder: Path, frame: pd.DataFrame, **how: Any) -> ParsedDataset:
