@@ -155,7 +155,7 @@ def _star(rows: Sequence[Sequence[str]]) -> Kind | None:
     """STAR's table, which has no header and begins with its totals."""
     if len(rows) < 4 or [row[0] for row in rows[:4]] != [*_STAR_TOTALS]:
         return None
-    if any(len(row) != 4 for row in rows):
+    if any(len(row) != 4 for row in rows[:4]):
         return None
     names = ("gene_id", *_STAR)
     return Kind("star", names, (1, 2, 3), frozenset([0]), header=False)
@@ -164,14 +164,12 @@ def _star(rows: Sequence[Sequence[str]]) -> Kind | None:
 def _bare(rows: Sequence[Sequence[str]], lone: bool) -> Kind | None:
     """Lines of an id, perhaps further text, and a number, without a header, as htseq writes."""
     width = len(rows[0])
-    if width not in (2, 3) or any(len(row) != width for row in rows):
+    whole = [row for row in rows if len(row) == width and row[0] and is_number(row[-1])]
+    if width not in (2, 3) or whole[:1] != rows[:1] or 2 * len(whole) < len(rows):
+        return None  # one damaged line must not make it a file of another kind
+    if width == 3 and any(is_number(row[1]) for row in whole):
         return None
-    numbers = [row[-1] for row in rows]
-    if not all(map(is_number, numbers)) or not all(row[0] for row in rows):
-        return None
-    if width == 3 and any(is_number(row[1]) for row in rows):
-        return None
-    if lone and not (len(rows) > 1 and _genes([row[0] for row in rows])):
+    if lone and not (len(whole) > 1 and _genes([row[0] for row in whole])):
         return None
     names = ("id", "name", "count") if width == 3 else ("id", "count")
     return Kind("htseq", names, (width - 1,), frozenset(range(width - 1)), header=False)

@@ -520,6 +520,20 @@ def test_a_fault_in_one_file_is_the_datasets_one_error(tmp_path, text, code, pla
         assert (error.place or "").startswith(place)
 
 
+@pytest.mark.parametrize("good", [HTSEQ.format(1), STAR.format(1)])
+@pytest.mark.parametrize(
+    ("bad", "code"), [("ENSG05\tx\tx\tx\n", "not_a_number"), ("ENSG05\n", "ragged_row")]
+)
+def test_a_fault_in_the_first_lines_leaves_a_file_of_its_kind(tmp_path, good, bad, code):
+    width = good.splitlines()[0].count("\t") + 1
+    bad = "\t".join(bad.rstrip("\n").split("\t")[:width]) + "\n"
+    name = "_ReadsPerGene.out.tab" if good.startswith("N_") else "_a.txt"
+    with pytest.raises(BadInput) as caught:
+        list(read(tmp_path, {f"GSM1{name}": good, f"GSM2{name}": good + bad}))
+    assert (caught.value.code, caught.value.file) == (code, f"GSM2{name}")
+    assert caught.value.place.startswith("line 6" if width == 2 else "line 7")
+
+
 def test_a_file_that_is_not_what_its_name_says(tmp_path):
     with pytest.raises(BadInput) as caught:
         list(read(tmp_path, {"s_quant.sf": "<html><body>not found</body></html>\n"}))
