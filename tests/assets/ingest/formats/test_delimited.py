@@ -199,6 +199,13 @@ def test_json_sidecar_names_the_samples(tmp_path: Path) -> None:
     assert codes(found) == ["columns_as_feature_metadata", "dataset_id_changed"]
 
 
+def test_a_sample_that_the_sidecar_leaves_out_stays_one(tmp_path: Path) -> None:
+    sidecar = write(tmp_path, "sample_id,t\nS2,a\nS3,b\n", "x_metadata.csv")
+    found = parse(write(tmp_path, "id,S1,S2,S3\ng1,7,1,2\n"), csv=sidecar)
+    assert found.samples["sample_id"].to_list() == ["S1", "S2", "S3"]
+    assert codes(found) == ["samples_without_metadata"]
+
+
 @pytest.mark.parametrize("name", ["x_metadata.csv", "x.tsv"])
 def test_table_sidecar(tmp_path: Path, name: str) -> None:
     sidecar = write(tmp_path, "sample,tissue\nS1,liver\nS9,\n", name)
