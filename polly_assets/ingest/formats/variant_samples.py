@@ -2,8 +2,8 @@
 
 Owns joining the clinical tables of cBioPortal, GDC and others to the samples of a file of variants.
 A table of its folder describes those of its samples that it names, by the column that names most
-of them. Keep out: which tables these are (`variant_folders`), and tables that have the file's own
-name (`beside.sidecars`).
+of them; one that has the file's own name (`x_clinical.tsv`) must name some. Keep out: which tables
+these are (`variant_folders`, `grouping`), and JSON (`beside.sidecars`).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from polly_assets.ingest.formats.matching import respelled
 from polly_assets.ingest.formats.separated.layout import read_rows
 from polly_assets.ingest.formats.streams.table import unique_names
 from polly_assets.ingest.formats.variant_folders import KEY
+from polly_resources.errors import BadInput
 from polly_resources.records import Notice
 
 _RANKS = {
@@ -33,6 +34,9 @@ _RANKS = {
     "submitter_id": 2,
 }
 _OTHER_RANK = 3
+_TABLES = ("csv", "tsv")
+"""How the keys begin of tables that have the file's own name."""
+
 _MISSING = ("", "'--")
 _BOUNDARY = re.compile(r"[-_.:]")
 _LISTED = 5
@@ -43,9 +47,13 @@ _KEY = "\0key"
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """A table of text, null where missing, and its columns that may name samples."""
+    """A table of text, null where missing, and its columns that may name samples.
+
+    `own` says whether it has the name of the file that it describes.
+    """
 
     file: str
+    own: bool
     cells: pl.DataFrame
     ids: Sequence[str]
     notices: Sequence[Notice]
@@ -59,15 +67,18 @@ class _Table:
 def described_variants(source: Source, ids: Sequence[str]) -> Described:
     """The samples with these ids, as all tables beside the file describe them.
 
-    Raises BadInput where a table cannot be read.
+    Raises BadInput where a table cannot be read, and `sidecar_matches_nothing`.
     """
     samples = pl.DataFrame({"sample_id": ids}, schema={"sample_id": pl.String})
     features = pl.DataFrame(schema={"feature_id": pl.String})
-    tables = [_read(source.sidecars[key]) for key in sorted(source.sidecars) if key.startswith(KEY)]
+    keys = [key for key in sorted(source.sidecars) if key.startswith((KEY, *_TABLES))]
+    tables = [_read(source.sidecars[key], own=not key.startswith(KEY)) for key in keys]
     notices: list[Notice] = []
     for table in sorted(tables, key=lambda one: one.rank):  # samples first: they name patients
         samples, found = _joined(samples, table)
         notices += found
+    others = {key: path for key, path in source.sidecars.items() if key not in keys}
+    source = replace(source, sidecars=others)
     described = describe(source, samples, features, read_sidecars(source))
     return replace(described, notices=(*notices, *described.notices))
 
@@ -76,7 +87,7 @@ def _rank(name: str) -> int:
     return _RANKS.get(folded(name), _OTHER_RANK)
 
 
-def _read(path: Path) -> _Table:
+def _read(path: Path, *, own: bool) -> _Table:
     header, rows, notices = read_rows(path, path.name)
     names = unique_names([name.strip() for name in header])
     columns = ([cells[at].strip() for _, cells in rows] for at in range(len(names)))
@@ -87,7 +98,7 @@ def _read(path: Path) -> _Table:
         ]
     )
     known = sorted((name for name in names if _rank(name) < _OTHER_RANK), key=_rank)
-    return _Table(path.name, cells, known or names[:1], notices)
+    return _Table(path.name, own, cells, known or names[:1], notices)
 
 
 def _joined(samples: pl.DataFrame, table: _Table) -> tuple[pl.DataFrame, list[Notice]]:
@@ -97,8 +108,10 @@ def _joined(samples: pl.DataFrame, table: _Table) -> tuple[pl.DataFrame, list[No
     notices = list(table.notices)
     theirs = table.cells[key].drop_nulls().unique(maintain_order=True)
     surplus = [one for one in theirs if one not in of.values()]
+    if table.own and surplus and not of and samples.height:
+        raise _matches_nothing(table.file, surplus, samples["sample_id"].to_list())
     if surplus:
-        none = "" if of else ": it says nothing of these samples"
+        none = "" if of else ": it says nothing of these samples, and stays in the original"
         text = f"{len(surplus)} ids of {table.file} are of no sample ({_some(surplus)}){none}"
         notices.append(Notice("metadata_without_samples", text))
     if not of:
@@ -119,6 +132,17 @@ def _joined(samples: pl.DataFrame, table: _Table) -> tuple[pl.DataFrame, list[No
     rows.columns = [_KEY, *names[samples.width :]]
     joined = samples.with_columns(keys).join(rows, on=_KEY, how="left", maintain_order="left")
     return joined.drop(_KEY), notices
+
+
+def _matches_nothing(file: str, theirs: Sequence[str], mine: Sequence[str]) -> BadInput:
+    return BadInput(
+        "sidecar_matches_nothing",
+        f"none of its {len(theirs)} ids ({_some(theirs)}) is one of the {len(mine)} samples "
+        f"({_some(mine)})",
+        file=file,
+        hint="the ids of samples or patients must be spelled alike in both files; to load the "
+        "table by itself, give it another name",
+    )
 
 
 def _named(samples: pl.DataFrame, name: str) -> dict[str, str | None]:

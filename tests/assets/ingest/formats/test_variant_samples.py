@@ -118,6 +118,28 @@ class TestJoining:
         ]
         assert codes == ["ids_respelled"]
 
+    def test_a_table_of_the_same_name_is_joined_alike(self, tmp_path):
+        path = tmp_path / "x_clinical.tsv"
+        source = Source(tmp_path / "x.maf", "x.maf", {"tsv": path})
+        path.write_text("patient\tdrug\nTCGA-AB-2802\tA\nTCGA-AB-2802\tB\nTCGA-AB-9\tC\n")
+        found = described_variants(source, BARCODES)
+        assert found.samples["drug"].to_list() == ["A; B", None]
+        assert [notice.code for notice in found.notices] == [
+            "metadata_without_samples",
+            "samples_without_metadata",
+            "ids_respelled",
+            "rows_joined",
+        ]
+
+    def test_a_table_of_the_same_name_must_name_samples(self, tmp_path):
+        path = tmp_path / "x_clinical.tsv"
+        source = Source(tmp_path / "x.maf", "x.maf", {"tsv": path})
+        path.write_text("patient\tdrug\nP1\tA\n")
+        with pytest.raises(BadInput, match="none of its 1 ids") as caught:
+            described_variants(source, BARCODES)
+        assert (caught.value.code, caught.value.file) == ("sidecar_matches_nothing", path.name)
+        assert described_variants(source, []).samples.height == 0
+
     def test_a_broken_table(self, described):
         with pytest.raises(BadInput, match="expected 2") as caught:
             described(["S1"], clinical="sample\tage\nS1\t5\nS2\t5\t6\n")
