@@ -21,6 +21,7 @@ from polly_assets.ingest.formats.beside.sidecars import describe, read_sidecars
 from polly_assets.ingest.formats.streams.lines import Lines
 from polly_assets.ingest.formats.streams.table import fit, unique_names
 from polly_assets.ingest.formats.streams.tally import Tally
+from polly_assets.ingest.formats.tabbed import beginning
 from polly_resources.errors import BadInput
 from polly_resources.records import Notice
 
@@ -244,11 +245,11 @@ class ClinicalReader(Reader):
 
     def sniff(self, name: str, head: bytes) -> bool:
         """By the column names, in files called `data_clin...` or described by lines of #."""
-        text = head.removeprefix(b"\xef\xbb\xbf").decode("latin-1")
+        text = beginning(head)
         lines = [line for line in text.splitlines() if line.strip()]
         header = next((line for line in lines if not line.startswith("#")), "")
         named = name.rpartition("/")[2].startswith("data_clin")
-        return (named or text.startswith("#")) and b"\0" not in head and is_clinical(header)
+        return (named or text.startswith("#")) and "\0" not in text and is_clinical(header)
 
     def read(self, source: Source) -> Iterator[ParsedDataset | FailedDataset]:
         """The one dataset of the file."""

@@ -28,6 +28,7 @@ from polly_assets.ingest.formats.streams.text import (
     UTF16_BOMS,
     as_utf8,
     check_line,
+    head,
     refuse_nul,
     unified,
     utf16_notice,
@@ -54,9 +55,9 @@ _BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000
 class Lines:
     r"""The lines of a file, plain or gzipped, without their ends (`\n`, `\r\n` or `\r`).
 
-    Each line is UTF-8, or else Latin-1 with Notice `not_utf8` on the first such line.
-    `notices` and `whole` (whether the last line has an end) are complete once the last
-    line was taken.
+    UTF-16 is read where a byte order mark says so; else each line is UTF-8, or else Latin-1 with
+    Notice `not_utf8` on the first such line. `notices` and `whole` (whether the last line has an
+    end) are complete once the last line was taken.
     """
 
     def __init__(self, path: Path, name: str) -> None:
@@ -82,6 +83,8 @@ class Lines:
                 place=f"after line {number}",
                 hint="check it with `gzip -t` and transfer the file again",
             ) from error
+        except UnicodeDecodeError as error:
+            raise _no_utf16(self._name, error, f"after line {number}") from error
         if not number:
             raise _empty(self._name)
 
@@ -93,7 +96,11 @@ class Lines:
             if packed.startswith(GZIP_MAGIC):
                 self._check_end(packed)
                 binary = stack.enter_context(gunzipped(raw))
-            text = io.TextIOWrapper(cast(BinaryIO, binary), "utf-8", "surrogateescape")
+            how = ("utf-8", "surrogateescape")
+            if head(self._path, 2) in UTF16_BOMS:
+                self.notices.append(utf16_notice(self._name))
+                how = ("utf-16", "strict")
+            text = io.TextIOWrapper(cast(BinaryIO, binary), *how)
             size = number = 0
             while line := text.readline(MAX_LINE):
                 number += 1
@@ -253,12 +260,7 @@ class Blocks:
                 yield decoder.decode(piece).encode()
             yield decoder.decode(b"", final=True).encode()
         except UnicodeDecodeError as error:
-            raise BadInput(
-                "binary_content",
-                f"the file begins as UTF-16 and goes on otherwise ({error.reason})",
-                file=self._name,
-                hint="export the file as UTF-8 text",
-            ) from error
+            raise _no_utf16(self._name, error) from error
 
 
 def ahead(blocks: Iterator[Stretch]) -> Iterator[Stretch]:
@@ -272,6 +274,16 @@ def ahead(blocks: Iterator[Stretch]) -> Iterator[Stretch]:
 def _line_end(piece: bytes) -> int:
     """The byte after the last LF, or else CR but for a final one whose LF may come; 0 without."""
     return piece.rfind(b"\n") + 1 or piece.rfind(b"\r", 0, len(piece) - 1) + 1
+
+
+def _no_utf16(name: str, error: UnicodeDecodeError, place: str = "") -> BadInput:
+    return BadInput(
+        "binary_content",
+        f"the file begins as UTF-16 and goes on otherwise ({error.reason})",
+        file=name,
+        place=place,
+        hint="export the file as UTF-8 text",
+    )
 
 
 def _empty(name: str) -> BadInput:

@@ -16,7 +16,7 @@ from itertools import islice
 
 from polly_assets.ingest.formats.base import FailedDataset, ParsedDataset, Reader, Source
 from polly_assets.ingest.formats.streams import text
-from polly_assets.ingest.formats.streams.lines import Blocks, Lines
+from polly_assets.ingest.formats.streams.lines import Lines
 from polly_assets.ingest.formats.streams.tally import Tally
 from polly_assets.ingest.formats.tabbed import beginning
 from polly_assets.ingest.formats.variant_samples import described_variants
@@ -58,18 +58,6 @@ class VcfReader(Reader):
         yield _read(source)
 
 
-class _WideLines(Lines):
-    """The lines of a file in UTF-16."""
-
-    def __iter__(self) -> Iterator[tuple[int, str]]:
-        """Each line with its number, from 1. Raises BadInput as `Blocks` does."""
-        blocks = Blocks(self._path, self._name)
-        self.notices = blocks.notices
-        for block in blocks:
-            lines = block.data[block.start :].decode().split("\n")
-            yield from enumerate(lines[:-1], block.line)
-
-
 def _portions(numbered: Iterator[tuple[int, str]], width: int) -> Iterator[list[tuple[int, str]]]:
     """Lines that are not blank, as many at a time as have some hundred samples."""
     portion: list[tuple[int, str]] = []
@@ -88,8 +76,7 @@ def _portions(numbered: Iterator[tuple[int, str]], width: int) -> Iterator[list[
 
 def _read(source: Source) -> ParsedDataset:
     file = source.name
-    wide = text.head(source.path, 2) in text.UTF16_BOMS
-    lines = (_WideLines if wide else Lines)(source.path, file)
+    lines = Lines(source.path, file)
     tally = Tally()
     numbered = iter(lines)
     header = read_header(numbered, file, tally)

@@ -359,6 +359,14 @@ class TestEvents:
 
 
 class TestClinical:
+    @pytest.mark.parametrize("codec", ["utf-8-sig", "utf-16"])
+    def test_a_table_with_a_mark(self, given, codec):
+        content, source = SAMPLES.encode(codec), given("", "x.txt")
+        source.path.write_bytes(content)
+        assert reader_for("x.txt", content).name == "cbio_clinical"
+        (dataset,) = ClinicalReader().read(source)
+        assert dataset.samples["sample_id"].to_list() == ["S1", "S2"]
+
     def test_types_and_descriptions(self, given):
         (dataset,) = ClinicalReader().read(given(SAMPLES))
         assert dataset.samples.to_dicts() == [

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polly_assets.ingest.formats.streams.lines import Blocks, Stretch, ahead
+from polly_assets.ingest.formats.streams.lines import Blocks, Lines, Stretch, ahead
 from polly_assets.ingest.formats.streams.text import MAX_LINE_BYTES, utf8_lines
 from polly_resources.errors import BadInput
 
@@ -112,3 +113,33 @@ def test_blocks_made_ahead_are_the_same_and_so_are_faults(tmp_path: Path, lines:
     path.write_bytes(b"abc\n" * lines + b"\0")
     with pytest.raises(BadInput, match="NUL"):
         list(ahead(iter(Blocks(path, "x", 9))))
+
+
+def lines_of(folder: Path, content: bytes) -> tuple[list[str], list[str], bool]:
+    path = folder / "x.txt"
+    path.write_bytes(content)
+    lines = Lines(path, "x.txt")
+    found = [line for _, line in lines]
+    return found, [notice.code for notice in lines.notices], lines.whole
+
+
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_single_lines_of_utf16(
+    tmp_path: Path, codec: str, pack: Callable[[bytes], bytes], end: str
+) -> None:
+    rows = ["#größe", *(f"{i}\t名" for i in range(5000))]
+    content = ("\ufeff" + "".join(row + end for row in rows)).encode(codec)
+    assert lines_of(tmp_path, pack(content)) == (rows, ["not_utf8"], True)
+    assert lines_of(tmp_path, pack(content[: -2 * len(end)])) == (rows, ["not_utf8"], False)
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize("rest", [b"c", b"\x00\xd8d\0"])
+def test_single_lines_that_begin_as_utf16(
+    tmp_path: Path, pack: Callable[[bytes], bytes], rest: bytes
+) -> None:
+    with pytest.raises(BadInput, match="begins as UTF-16") as caught:
+        lines_of(tmp_path, pack("a\nb\n".encode("utf-16") + rest))
+    assert (caught.value.code, caught.value.file) == ("binary_content", "x.txt")
