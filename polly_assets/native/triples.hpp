@@ -15,23 +15,11 @@
 #include <emmintrin.h>
 #endif
 
+#include "entries.hpp"
+#include "four_lines.hpp"
 #include "numbers.hpp"
 
 namespace triples {
-
-struct Room {
-  bool places;
-  int64_t limits[2];
-  int64_t most;
-  int32_t* rows;
-  int32_t* columns;
-};
-
-struct Parsed {
-  int64_t count;
-  int64_t lines;     // ended ones, empty ones among them
-  const char* stop;  // where the first line begins that was not taken
-};
 
 struct Nothing {};  // the values of a pattern
 
@@ -186,6 +174,9 @@ Parsed parsed(const char* p, const char* end, const Room& room, Value* values) {
   Parsed done{0, 0, p};
   while (done.stop < end) {
     if constexpr (!std::is_same_v<Value, Nothing>) {
+#ifdef POLLY_AVX2
+      if (room.places && done.stop == p && has_avx2()) entries_by_four(end, room, values, &done);
+#endif
       if (room.places) short_entries(end, room, values, &done);
     }
     const char* word = past_blanks(done.stop, end);

@@ -194,6 +194,72 @@ def test_stops_before_what_is_unusual(way, line, kind):
     assert found.height == (5 if (line, kind) in fine else 2)
 
 
+LIMITS = (99_999_999, 40_000)
+PLACES = st.tuples(
+    st.integers(0, 8).flatmap(lambda digits: st.integers(1, max(1, 10**digits - 1))),
+    st.integers(1, 40_000),
+    st.integers(0, 8).flatmap(lambda digits: st.integers(0, max(1, 10**digits - 1))),
+)
+
+
+def lines_of(entries) -> list[str]:
+    return [f"{row} {column} {value}\n" for row, column, value in entries]
+
+
+@EACH
+@given(
+    few=st.lists(PLACES, min_size=1, max_size=9),
+    count=st.integers(0, 900),
+    room=st.integers(0, 900),
+    kind=st.sampled_from(["int32", "int64", "float64"]),
+)
+def test_many_short_entries(way, few, count, room, kind):
+    entries = [few[i * i % len(few)] for i in range(count)]
+    lines = lines_of(entries)
+    found = sparse.parse_triples("".join(lines).encode(), 0, LIMITS, sparse.room(True, kind, room))
+    taken = min(count, room)
+    assert (found.height, found.lines) == (taken, taken)
+    assert found.stop == sum(map(len, lines[:taken]))
+    assert found.values.dtype == kind
+    parsed = zip(found.rows.tolist(), found.columns.tolist(), found.values.tolist(), strict=True)
+    assert [*parsed] == [(row - 1, column - 1, value) for row, column, value in entries[:taken]]
+
+
+FINE = [
+    "",
+    "\t ",
+    " 7 1 2",
+    "7\t1 2",
+    "7 1  2",
+    "7 1 2 ",
+    "000000007 1 2",
+    "7 1 123456789",
+    "7 1 -2",
+]
+WRONG = [
+    *("0 1 2", "100000000 1 2", "7 0 2", "7 40001 2", "7 1", "7 1 ", "7  2", "7 1 2 3", "7 1 2x"),
+    *("7,1 2", "7 1\0002", "7 1 2:", "7 1 2/", "7 1 \xff", "71 2", "7\v1 2"),
+]
+
+
+@pytest.mark.parametrize("kind", ["int32", "int64", "float64"])
+@pytest.mark.parametrize("line", [*FINE, *WRONG])
+@pytest.mark.parametrize("before", [0, 3, 170, 173, 395])
+def test_one_other_line_among_short_ones(way, line, before, kind):
+    """Whatever it follows, it is read as it is alone, or nothing from it on."""
+    lines = lines_of((1 + i * 37 % 36_000, 1 + i, i % 120) for i in range(400))
+    text = "".join([*lines[:before], f"{line}\n", *lines[before:]]).encode("latin-1")
+    found = sparse.parse_triples(text, 0, LIMITS, sparse.room(True, kind, 500))
+    if line in FINE:
+        values = [i % 120 for i in range(400)]
+        if line.strip():
+            values.insert(before, int(line.split()[2]))
+        assert (found.stop, found.lines, found.values.tolist()) == (len(text), 401, values)
+        assert found.rows.tolist()[-1] == 399 * 37 % 36_000
+    else:
+        assert (found.height, found.stop) == (before, sum(map(len, lines[:before])))
+
+
 def test_no_more_than_wanted(way):
     text = b"1 1 7\n\n2 2 8\n"
     found = sparse.parse_triples(text, 0, (3, 2), sparse.room(True, "int64", 1))
