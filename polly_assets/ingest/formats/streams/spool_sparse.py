@@ -9,14 +9,16 @@ Keep out: file formats.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from polly_assets.ingest.formats.base import BLOCK_FEATURES, Block, Matrix, SparseBlock
+from polly_assets.ingest.formats.streams.in_order import in_order
 from polly_assets.ingest.formats.streams.scratch import Scratch, Stretch
 from polly_assets.native.sparse import Rows, group, regroup, sort_rows, transpose
 
@@ -32,6 +34,9 @@ RUNS = 256
 BAND = 1 << 20
 """How many entries are merged at once, and held while blocks are taken of them."""
 
+_THREADS = 2
+"""Portions sorted and bands merged at once; each more holds as much again."""
+
 _LONGEST = 1 << 24
 
 _PER_FEATURE = 16
@@ -40,6 +45,8 @@ _PER_FEATURE = 16
 Ints: TypeAlias = npt.NDArray[np.int64]
 Places: TypeAlias = npt.NDArray[np.int32]
 Values: TypeAlias = npt.NDArray[Any]
+Entries: TypeAlias = tuple[Places, Places, Values]
+"""Features and samples, both from 0, and values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +76,7 @@ class SpooledMatrix(Matrix):
 
     def blocks(self, features: int = BLOCK_FEATURES) -> Iterator[Block]:
         """Slices of merged bands; samples of each feature ascending, each once."""
-        for start, stop in self._bands(features):
-            rows, _ = self._merged(start, stop)
+        for rows, _ in in_order(self._bands(features), lambda band: self._merged(*band), _THREADS):
             values = rows.values.astype(self.dtype, copy=False)
             yield from SparseBlock(rows.indptr, rows.minors, values).split(features)
 
@@ -117,7 +123,7 @@ class Assembly:
 
     def __init__(self, features: int, samples: int, entries: int) -> None:
         self._shape = (features, samples)
-        self._waiting: list[tuple[Places, Places, Values]] = []
+        self._waiting: list[Entries] = []
         self._runs: list[_Run] = []
         self._indptr = np.zeros(features + 1, np.int64)
         self._last = np.full(features, -1, np.int32)
@@ -132,13 +138,18 @@ class Assembly:
 
     def add(self, features: Places, samples: Places, values: Values) -> None:
         """Take entries: places from 0, samples inside the matrix. Raises KeyOutOfRange."""
-        self._waiting.append((features, samples, values))
-        if sum(len(values) for _, _, values in self._waiting) >= self.portion:
-            self._sort_waiting()
+        for waiting in self._gathered([(features, samples, values)]):
+            self._keep(*self._sorted(waiting))
+
+    def extend(self, portions: Iterable[Entries]) -> None:
+        """As `add` of each, sorting some while the next are made."""
+        waiting = chain(self._gathered(portions), self._rest())
+        for found in in_order(waiting, self._sorted, _THREADS):
+            self._keep(*found)
 
     def add_samples(self, indptr: Ints, features: Values, values: Values, first: int) -> None:
         """Take a portion of compressed samples, numbered from `first`. Raises KeyOutOfRange."""
-        self._keep(transpose(indptr, features, values, self._shape[0], first))
+        self._keep(*_each_once(transpose(indptr, features, values, self._shape[0], first)))
 
     def finish(self, dtype: str) -> tuple[SpooledMatrix, int]:
         """The matrix, and how many repeated entries were summed in it.
@@ -146,7 +157,8 @@ class Assembly:
         `dtype` is the type of its values, or of a matrix without entries; int32 becomes int64
         where a sum demands it.
         """
-        self._sort_waiting()
+        for waiting in self._rest():
+            self._keep(*self._sorted(waiting))
         kind = np.promote_types(dtype, self._kind or dtype)
         matrix = SpooledMatrix(self._runs, self._indptr, str(kind), self._shape, self._in_order)
         if self._in_order:
@@ -154,18 +166,26 @@ class Assembly:
         repeated, kind = matrix._repeated()
         return replace(matrix, dtype=str(kind)), self._repeated + repeated
 
-    def _sort_waiting(self) -> None:
-        if not self._waiting:
-            return
-        features, samples = (_joined([part[i] for part in self._waiting], "i4") for i in (0, 1))
-        values = _joined([part[2] for part in self._waiting], self._waiting[0][2].dtype)
-        self._waiting.clear()
-        self._keep(group(samples, features, values, self._shape[0]))
+    def _gathered(self, portions: Iterable[Entries]) -> Iterator[list[Entries]]:
+        """What makes a run each; the rest keeps waiting."""
+        for portion in portions:
+            self._waiting.append(portion)
+            if sum(len(values) for _, _, values in self._waiting) >= self.portion:
+                yield from self._rest()
 
-    def _keep(self, rows: Rows) -> None:
+    def _rest(self) -> Iterator[list[Entries]]:
+        if self._waiting:
+            waiting, self._waiting = self._waiting, []
+            yield waiting
+
+    def _sorted(self, waiting: Sequence[Entries]) -> tuple[Rows, int]:
+        features, samples = (_joined([part[i] for part in waiting], "i4") for i in (0, 1))
+        values = _joined([part[2] for part in waiting], waiting[0][2].dtype)
+        return _each_once(group(samples, features, values, self._shape[0]))
+
+    def _keep(self, rows: Rows, repeated: int) -> None:
         if not len(rows.minors):
             return
-        rows, repeated = _each_once(rows)
         self._repeated += repeated
         self._kind = np.promote_types(self._kind or rows.values.dtype, rows.values.dtype)
         self._indptr += rows.indptr

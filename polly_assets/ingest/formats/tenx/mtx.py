@@ -29,7 +29,6 @@ from polly_assets.ingest.formats.base import (
 from polly_assets.ingest.formats.beside.sidecars import describe, read_sidecars
 from polly_assets.ingest.formats.checks import check_features, check_many_samples
 from polly_assets.ingest.formats.h5ad.exchanged import exchanged
-from polly_assets.ingest.formats.streams.readahead import read_ahead
 from polly_assets.ingest.formats.streams.spool_sparse import Assembly
 from polly_assets.ingest.formats.tenx.lists import NameList, read_list
 from polly_assets.ingest.formats.tenx.matrix_market import KINDS, MatrixMarket, open_matrix_market
@@ -188,8 +187,10 @@ def _matrix(market: MatrixMarket, turned: bool) -> tuple[Matrix, int]:
         return DenseMatrix(values.T if turned else values), 0
     shape = (header.columns, header.rows) if turned else (header.rows, header.columns)
     assembly = Assembly(*shape, header.entries)
-    for rows, columns, values in read_ahead(market.entries()):
-        assembly.add(*((columns, rows) if turned else (rows, columns)), values)
+    assembly.extend(
+        (columns, rows, values) if turned else (rows, columns, values)
+        for rows, columns, values in market.entries()
+    )
     return assembly.finish(KINDS[header.kind])
 
 
