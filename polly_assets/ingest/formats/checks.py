@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 import polars as pl
 
+from polly_assets.ingest.formats.wording import counted
 from polly_resources.errors import BadInput
 from polly_resources.records import Notice
 
@@ -33,18 +34,22 @@ def check_features(features: pl.DataFrame) -> tuple[pl.DataFrame, tuple[Notice, 
         ids.str.contains(_DATE).any().alias("dated"),
     ).row(0)
     if empty:
-        message = f"{empty} features have no id; theirs is the empty text"
+        message = (
+            f"{counted(empty, 'feature has', 'features have')} no id, and the empty text for one"
+        )
         notices.append(Notice("empty_feature_ids", message))
     if repeated := features.height - distinct:
         twice = features.filter(ids.is_duplicated())["feature_id"]
         some = twice.unique(maintain_order=True).head(_LISTED)
-        message = f"{repeated} features repeat an earlier id, such as {', '.join(some)}"
+        many = counted(repeated, "feature repeats", "features repeat")
+        message = f"{many} an earlier id, such as {', '.join(some)}"
         notices.append(Notice("duplicate_feature_ids", message))
     if dated:
         dates = features.filter(ids.str.contains(_DATE))["feature_id"]
         some = dates.head(_LISTED)
+        many = counted(len(dates), "feature is", "features are")
         message = (
-            f"{len(dates)} features are called like dates, such as {', '.join(some)}: "
+            f"{many} called like dates, such as {', '.join(some)}: "
             "a spreadsheet made them of gene symbols (MARCHF1, SEPTIN2, ...)"
         )
         notices.append(Notice("dates_as_feature_ids", message))

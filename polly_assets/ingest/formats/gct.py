@@ -26,6 +26,7 @@ from polly_assets.ingest.formats.streams.table import (
     unique_names,
     unquote,
 )
+from polly_assets.ingest.formats.wording import counted
 from polly_resources.errors import BadInput
 from polly_resources.records import Notice
 
@@ -92,8 +93,9 @@ def _read(source: Source) -> ParsedDataset:
     features, matrix = read_blocks(lines.below(), layout, file)
     if features.height != shape.rows:
         total = shape.rows + shape.column_fields
-        found = f"{features.height + shape.column_fields} rows below the header"
-        expected = f"{total} ({shape.column_fields} of sample metadata, {shape.rows} features)"
+        found = f"{counted(features.height + shape.column_fields, 'row')} below the header"
+        features_stated = counted(shape.rows, "feature")
+        expected = f"{total} ({shape.column_fields} of sample metadata, {features_stated})"
         raise _dimensions(found, expected, file, 1)
     names = unique_names(header[1 : shape.leading], "feature_id")
     features.columns = ["feature_id", *names]
@@ -120,8 +122,9 @@ def _preamble(lines: _Lines, file: str) -> tuple[_Shape, list[str], pl.DataFrame
     for line in range(4, 4 + shape.column_fields):
         row = lines.take()
         if not row:
-            found = f"{line - 4} rows below the header"
-            raise _dimensions(found, f"{shape.column_fields} rows of sample metadata", file, 4)
+            found = f"{counted(line - 4, 'row')} below the header"
+            expected = f"{counted(shape.column_fields, 'row')} of sample metadata"
+            raise _dimensions(found, expected, file, 4)
         values = fit(row.split("\t"), shape.width, line, file)
         if '"' in row:
             values = [unquote(value) for value in values]
@@ -185,7 +188,8 @@ def _shape(version_line: str, dimension_line: str, file: str) -> _Shape:
     expected = 2 if version == "#1.2" else 4
     cells = dimension_line.replace('"', "").split()
     if len(cells) != expected:
-        raise _dimensions(f"{len(cells)} numbers", f"{expected} in {version}", file, len(cells))
+        found = counted(len(cells), "number")
+        raise _dimensions(found, f"{expected} in {version}", file, len(cells))
     for column, cell in enumerate(cells, 1):
         if not (cell.isascii() and cell.isdigit() and len(cell) <= _DIGITS):
             raise _dimensions(f"{cell[:60]!r}", "a count (0 or more)", file, column)
@@ -206,8 +210,8 @@ def _header(cells: list[str], shape: _Shape, file: str) -> list[str]:
         cells = cells[:-1]
     cells = [unquote(cell) for cell in cells]
     if len(cells) != shape.width:
-        stated = f"{shape.columns} samples after {shape.leading} leading columns"
-        found = f"{len(cells)} header columns"
+        stated = f"{counted(shape.columns, 'sample')} after {shape.leading} leading columns"
+        found = counted(len(cells), "header column")
         raise _dimensions(found, f"{shape.width} ({stated})", file, len(cells), line=3)
     for column, cell in enumerate(cells[1:], 2):
         if not cell.strip():

@@ -43,6 +43,7 @@ from polly_assets.ingest.formats.hdf5.access import (
 from polly_assets.ingest.formats.hdf5.dense import read_dense
 from polly_assets.ingest.formats.hdf5.nodes import Dataset, Group, Node
 from polly_assets.ingest.formats.streams.table import unique_names
+from polly_assets.ingest.formats.wording import counted
 from polly_resources.errors import BadInput
 
 _MATRIX = "0/DATA/0/matrix"
@@ -201,7 +202,7 @@ def _table(file: Group, side: str, id_name: str, findings: Findings) -> pl.DataF
         if len(column) != len(ids):
             raise BadInput(
                 "column_length",
-                f"found {len(column)} values, expected {len(ids)}, as many as ids",
+                f"found {counted(len(column), 'value')}, expected {len(ids)}, as many as ids",
                 place=f"/{place}/{name}",
                 hint=_HINT,
             )

@@ -33,6 +33,7 @@ from polly_assets.ingest.formats.hdf5.access import (
 from polly_assets.ingest.formats.hdf5.dense import read_dense
 from polly_assets.ingest.formats.hdf5.nodes import Dataset, Group
 from polly_assets.ingest.formats.streams.table import unique_names
+from polly_assets.ingest.formats.wording import counted
 from polly_assets.schema import SINGLE_CELL
 from polly_resources.errors import BadInput
 
@@ -124,7 +125,7 @@ def _table(
         elif len(column) != length:
             raise BadInput(
                 "column_length",
-                f"found {len(column)} values, expected {length} as the matrix has",
+                f"found {counted(len(column), 'value')}, expected {length} as the matrix has",
                 place=f"/{side}/{plain_text(name)}",
                 hint=_HINT,
             )

@@ -35,7 +35,7 @@ def test_text(run, folder):
     result = run(folder)
     assert result.exit_code == 1
     for part in (
-        "good", "2 x 3", "warning[duplicate_feature_ids] warned: 1 features repeat",
+        "good", "2 x 3", "warning[duplicate_feature_ids] warned: 1 feature repeats",
         "error[not_a_number] bad.gct: found 'x'", "  where: bad.gct, line 4, column 4",
         "  hint: correct the cell",
     ):  # fmt: skip

@@ -27,12 +27,13 @@ from polly_assets.ingest.formats.streams.text import (
     read_bytes,
     safe_id,
 )
+from polly_assets.ingest.formats.wording import counted
 from polly_resources.errors import BadInput
 from polly_resources.records import Notice
 
 ID_NAMES = {"samples": ("sample_id", "sample", "name", "id"), "features": ("feature_id", "id")}
 _ROW_ID_COLUMNS = ("sample_id", "sample", "tumor_sample_barcode")
-_LISTED = 50
+_LISTED = 10
 _NUMBERED = re.compile(r"\.\d+$")
 
 
@@ -140,10 +141,11 @@ def _join(
     other = other.rename(dict(zip(other.columns[1:], names[own.width :], strict=True)))
     joined = own.join(other, on=key, how="left", maintain_order="left")
     if len(without) and kind == "sample":
-        text = f"{len(without)} samples are not described in {file}: {_some(without)}"
+        many = counted(len(without), "sample is", "samples are")
+        text = f"{many} not described in {file}: {_some(without)}"
         notices.append(Notice("samples_without_metadata", text))
     if len(surplus):
-        text = f"{len(surplus)} {kind}s of {file} are not in the matrix: {_some(surplus)}"
+        text = f"{counted(len(surplus), kind)} of {file} not in the matrix: {_some(surplus)}"
         notices.append(Notice(f"metadata_without_{kind}s", text))
     return joined, notices
 
@@ -160,7 +162,8 @@ def _rekeyed(
     again = respelled(mine.to_list(), theirs.to_list())
     if again:
         shown = ", ".join(f"{old} as {new}" for old, new in list(again.items())[:3])
-        text = f"{len(again)} {kind} ids of {file} are spelled otherwise in the matrix: {shown}"
+        many = counted(len(again), f"{kind} id")
+        text = f"{many} of {file} spelled otherwise in the matrix: {shown}"
         spelled = theirs.replace(list(again), list(again.values()))
         return other.with_columns(spelled), [Notice("ids_respelled", text)]
     if theirs.is_in(mine.implode()).any() or not len(mine):
@@ -185,7 +188,7 @@ def _with_classes(samples: pl.DataFrame, sidecar: Sidecar) -> pl.DataFrame:
     if len(sidecar.classes) != samples.height:
         raise BadInput(
             "class_count_mismatch",
-            f"it labels {len(sidecar.classes)} samples, the matrix has {samples.height}",
+            f"it labels {counted(len(sidecar.classes), 'sample')}, the matrix has {samples.height}",
             file=sidecar.file,
             place="line 1, column 1",
             hint="class labels need one entry per sample, in the matrix's order",

@@ -27,6 +27,7 @@ from polly_assets.ingest.formats.streams.table import (
     read_table,
     unique_names,
 )
+from polly_assets.ingest.formats.wording import counted
 from polly_resources.errors import BadInput
 from polly_resources.records import Notice
 
@@ -134,7 +135,9 @@ def _odd_gene_numbers(features: pl.DataFrame, names: Mapping[str, str]) -> Itera
     odd = found.filter(~found.str.contains(_NUMBER)).to_list()
     if odd:
         some = ", ".join(repr(cell[:60]) for cell in odd[:_LISTED])
-        message = f"{len(odd)} values of {names[_ENTREZ]} are no numbers of genes, such as {some}"
+        message = (
+            f"no number of a gene in {names[_ENTREZ]}: {counted(len(odd), 'value')}, such as {some}"
+        )
         yield Notice("odd_gene_number", message)
 
 
@@ -172,7 +175,8 @@ def _limited(
     matrices: tuple[DenseMatrix, ...] = (DenseMatrix(np.column_stack(numbers)),)
     if count := int(np.count_nonzero(limits)):
         matrices = (*matrices, DenseMatrix(limits, "layers/limit"))
-        message = f"{count} values are limits (such as >8); see the matrix layers/limit"
+        many = counted(count, "value is a limit", "values are limits")
+        message = f"{many} (such as >8); see the matrix layers/limit"
         notices = (*notices, Notice("limit_values", message))
     return Profile(samples, features, matrices, (*opened.notices, *notices))
 

@@ -290,7 +290,7 @@ class _Whole:
         counted = Counter(self._files[at].named.sample for at in places)
         twice = [name for name, count in counted.items() if count > 1]
         if twice:
-            message = f"{len(twice)} samples have several files, which are called by their names"
+            message = f"several files of one sample, each called by its name: {len(twice)} times"
             yield Notice("several_files_per_sample", message, ", ".join(twice[:5]))
 
 

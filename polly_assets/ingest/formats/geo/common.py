@@ -14,6 +14,7 @@ from typing import Any
 import polars as pl
 
 from polly_assets.ingest.formats.streams.text import dataset_id_from_name, safe_id
+from polly_assets.ingest.formats.wording import counted
 from polly_resources.records import Notice
 
 Attributes = Mapping[str, Sequence[str]]
@@ -152,5 +153,6 @@ def row_count_notices(rows: Mapping[str, int], declared: Mapping[str, str]) -> l
 
 def spreadsheet_errors(count: int, names: Sequence[str] = ()) -> Notice:
     """A notice of cells that hold a spreadsheet's error instead of a value."""
-    message = f"{count} cells hold a spreadsheet's error, such as #DIV/0!; they are missing"
+    many = counted(count, "cell holds", "cells hold")
+    message = f"{many} a spreadsheet's error, such as #DIV/0!, and count as missing"
     return Notice("spreadsheet_errors", message, named(names))

@@ -27,6 +27,7 @@ from polly_assets.ingest.formats.geo.stream import PIECE_BYTES, fault
 from polly_assets.ingest.formats.geo.table import Table
 from polly_assets.ingest.formats.geo.values import RowMatrix, Rows
 from polly_assets.ingest.formats.streams.table import unique_names
+from polly_assets.ingest.formats.wording import counted
 from polly_resources.errors import BadInput
 from polly_resources.records import Notice
 
@@ -218,11 +219,12 @@ def _notices(
         yield Notice("no_matrix", "the table has no rows")
     if repeats := len(keys) - keys.n_unique():
         names = keys.filter(keys.is_duplicated()).unique(maintain_order=True)
-        message = f"{repeats} rows repeat an ID_REF; all were kept"
+        message = f"{counted(repeats, 'row repeats', 'rows repeat')} an ID_REF; all were kept"
         yield Notice("duplicate_id_ref", message, common.named(names.to_list()))
     listed = dict.fromkeys(name for subset in subsets for name in _members(subset))
     if absent := [name for name in listed if name not in set(ids)]:
-        message = f"subsets list {len(absent)} samples that are not in the table"
+        many = counted(len(absent), "sample that is", "samples that are")
+        message = f"subsets list {many} not in the table"
         yield Notice("samples_not_in_file", message, common.named(absent))
     for key, what, count in (
         ("sample_count", "samples", len(ids)),

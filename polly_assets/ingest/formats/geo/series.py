@@ -32,6 +32,7 @@ from polly_assets.ingest.formats.geo.stream import GeoStream, GeoText, as_utf8, 
 from polly_assets.ingest.formats.geo.table import Table, header_cells
 from polly_assets.ingest.formats.geo.values import Places, RowMatrix, Rows
 from polly_assets.ingest.formats.streams.text import base_name
+from polly_assets.ingest.formats.wording import counted
 from polly_resources.errors import BadInput
 from polly_resources.records import Notice
 
@@ -233,10 +234,10 @@ def _notices(records: Mapping[str, common.Attributes], features: pl.Series) -> I
         yield Notice("no_matrix", _NO_MATRIX)
     if repeats := len(features) - features.n_unique():
         names = features.filter(features.is_duplicated()).unique(maintain_order=True)
-        message = f"{repeats} rows repeat an ID_REF; all were kept"
+        message = f"{counted(repeats, 'row repeats', 'rows repeat')} an ID_REF; all were kept"
         yield Notice("duplicate_id_ref", message, common.named(names.to_list()))
     counts = {name: record.get("data_row_count", [""])[0] for name, record in records.items()}
     short = [n for n, count in counts.items() if count.isdecimal() and int(count) > len(features)]
     if short:
-        message = f"{short[0]} declares {counts[short[0]]} rows, the table has {len(features)}"
+        message = f"{short[0]} declares row count {counts[short[0]]}, the table has {len(features)}"
         yield Notice("row_count_differs", message, common.named(short))

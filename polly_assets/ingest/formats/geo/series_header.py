@@ -17,6 +17,7 @@ from polly_assets.ingest.formats.geo import common
 from polly_assets.ingest.formats.geo.entities import WEB_PAGE
 from polly_assets.ingest.formats.geo.stream import GeoText, fault
 from polly_assets.ingest.formats.geo.table import LOST_TABS, cells
+from polly_assets.ingest.formats.wording import counted
 from polly_resources.errors import BadInput
 
 _MAX_LINES = 10_000
@@ -60,8 +61,8 @@ def read_header(text: GeoText) -> Header:
         if len(values) != len(header.ids):
             raise text.fault(
                 "ragged_row",
-                f"found {len(values)} cells of !Sample_{key}, expected {len(header.ids)}, one "
-                "per sample",
+                f"found {counted(len(values), 'cell')} of !Sample_{key}, expected "
+                f"{len(header.ids)}, one per sample",
                 number,
                 hint="every row needs one cell per sample, empty ones included",
             )

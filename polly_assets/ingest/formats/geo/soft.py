@@ -29,6 +29,7 @@ from polly_assets.ingest.formats.geo.samples import put_away
 from polly_assets.ingest.formats.geo.stream import GeoStream, as_utf8, fault
 from polly_assets.ingest.formats.geo.study import Study, dataset
 from polly_assets.ingest.formats.streams.text import dataset_id_from_name
+from polly_assets.ingest.formats.wording import counted
 from polly_resources.errors import BadInput
 from polly_resources.records import Notice
 
@@ -173,7 +174,8 @@ def _notice_absent(study: Study, present: set[str]) -> None:
     """Notices samples that the series lists and the file lacks, on whatever platform."""
     absent = [name for name in study.series.values("sample_id") if name not in present]
     if absent:
-        message = f"the series lists {len(absent)} samples that are not in the file"
+        many = counted(len(absent), "sample that is", "samples that are")
+        message = f"the series lists {many} not in the file"
         study.notice("samples_not_in_file", message, absent)
 
 

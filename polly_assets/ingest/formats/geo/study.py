@@ -28,6 +28,7 @@ from polly_assets.ingest.formats.geo.entities import Entity, Loaded
 from polly_assets.ingest.formats.geo.samples import id_column
 from polly_assets.ingest.formats.geo.stream import fault
 from polly_assets.ingest.formats.geo.table import Table
+from polly_assets.ingest.formats.wording import counted
 from polly_resources.records import Notice
 
 
@@ -123,13 +124,18 @@ def _notice_tables(study: Study) -> None:
     if len(bare) == len(loaded):
         study.notice("no_matrix", "no sample has a data table; see supplementary_file for the data")
     elif bare:
-        study.notice("samples_without_values", f"{len(bare)} samples have no data table", bare)
+        study.notice(
+            "samples_without_values",
+            f"{counted(len(bare), 'sample has', 'samples have')} no data table",
+            bare,
+        )
     if others:
         study.notice("columns_not_loaded", f"{len(others)} further columns not loaded", [*others])
     if repeats := {name: found.repeats for name, found in loaded.items() if found.repeats}:
         study.notice(
             "duplicate_id_ref",
-            f"{sum(repeats.values())} rows repeat an ID_REF of their table; the first was kept",
+            f"{counted(sum(repeats.values()), 'row repeats', 'rows repeat')} an ID_REF of the "
+            "table; the first was kept",
             [*repeats],
         )
     if errors := {name: found.errors for name, found in loaded.items() if found.errors}:
@@ -145,16 +151,18 @@ def _features(study: Study, measured: pl.Series) -> pl.DataFrame:
     known = frame.filter(pl.col("feature_id").is_in(measured.implode()))
     once = known.unique("feature_id", keep="first", maintain_order=True)
     if repeats := known.height - once.height:
+        many = counted(repeats, "platform row repeats", "platform rows repeat")
         study.notice(
             "duplicate_platform_id",
-            f"{repeats} platform rows repeat an ID; the first was kept",
+            f"{many} an ID; the first was kept",
             known.filter(known["feature_id"].is_duplicated())["feature_id"].unique().to_list(),
         )
     extra = measured.filter(~measured.is_in(once.get_column("feature_id").implode()))
     if extra.len():
+        many = counted(extra.len(), "feature of samples is", "features of samples are")
         study.notice(
             "features_not_in_platform",
-            f"{extra.len()} features of samples are not in the table of {study.platform.name}",
+            f"{many} not in the table of {study.platform.name}",
             extra.head(5).to_list(),
         )
     return pl.concat([once, extra.to_frame()], how="diagonal")

@@ -33,6 +33,7 @@ from polly_assets.ingest.formats.registry import reader_for
 from polly_assets.ingest.formats.separated.reader import CsvReader, TsvReader
 from polly_assets.ingest.formats.streams.table import unique_names
 from polly_assets.ingest.formats.streams.text import base_name, dataset_id_from_name, head, safe_id
+from polly_assets.ingest.formats.wording import counted
 from polly_resources.errors import BadInput
 from polly_resources.records import Notice
 
@@ -223,7 +224,7 @@ def joined(
         message = f"number columns that describe features: {common.named(extra)}"
         notices.append(Notice("columns_as_feature_metadata", message))
     if lacking:
-        message = f"{len(lacking)} samples have no column in {file}"
+        message = f"{counted(len(lacking), 'sample has', 'samples have')} no column in {file}"
         notices.append(Notice("samples_without_values", message, common.named(lacking)))
     return replace(
         series,

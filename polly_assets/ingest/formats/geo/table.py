@@ -20,6 +20,7 @@ import polars as pl
 
 from polly_assets.ingest.formats.geo.stream import GeoText
 from polly_assets.ingest.formats.streams.table import MISSING
+from polly_assets.ingest.formats.wording import counted
 from polly_assets.native.text import Values, parse
 from polly_resources.errors import BadInput
 
@@ -194,7 +195,8 @@ class Table:
             if len(row) < width or "".join(row[width:]).strip():
                 raise self.text.fault(
                     "ragged_row",
-                    f"found {len(row)} columns, expected {width} as in the table's header",
+                    f"found {counted(len(row), 'column')}, expected {width} as in the "
+                    "table's header",
                     line,
                     column=min(len(row), width) + 1,
                     hint="every row needs one cell per column, empty ones included",

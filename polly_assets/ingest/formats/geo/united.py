@@ -26,6 +26,7 @@ from polly_assets.ingest.formats.base import FailedDataset, Matrix, ParsedDatase
 from polly_assets.ingest.formats.geo import common
 from polly_assets.ingest.formats.geo.values import Chosen, SideBySide
 from polly_assets.ingest.formats.streams.text import dataset_id_from_name
+from polly_assets.ingest.formats.wording import counted
 from polly_resources.records import Notice
 
 Item = ParsedDataset | FailedDataset
@@ -127,7 +128,8 @@ def _completed(
     notices.append(_told(file, other_file, aside, [*contradicted, *differing]))
     matrices = tuple(_widened(each, other, new) for each in dataset.matrices)
     if lacking := [theirs[i] for i in new] if matrices and not other.matrices else []:
-        message = f"{len(lacking)} samples are in {other_file} only, which has no values"
+        many = counted(len(lacking), "sample is", "samples are")
+        message = f"{many} in {other_file} only, which has no values"
         notices.append(Notice("samples_without_values", message, common.named(lacking)))
     whole = replace(
         dataset,

@@ -28,6 +28,7 @@ from polly_assets.ingest.formats.hdf5.access import (
     text_series,
 )
 from polly_assets.ingest.formats.hdf5.nodes import Dataset, Group, Node, node_of
+from polly_assets.ingest.formats.wording import counted
 from polly_resources.errors import BadInput
 
 _INDEX_NAMES = ("_index", "index")
@@ -72,7 +73,7 @@ def _assemble(
         if len(column) != len(ids):
             raise BadInput(
                 "column_length",
-                f"found {len(column)} values, expected {len(ids)} as in the index",
+                f"found {counted(len(column), 'value')}, expected {len(ids)} as in the index",
                 place=f"{place}/{name}",
                 hint="the file was cut or edited by hand; write it anew with AnnData",
             )

@@ -43,6 +43,7 @@ from polly_assets.ingest.formats.hdf5.access import (
 from polly_assets.ingest.formats.hdf5.nodes import Dataset, Group, Node
 from polly_assets.ingest.formats.streams.table import unique_names
 from polly_assets.ingest.formats.streams.text import dataset_id_from_name
+from polly_assets.ingest.formats.wording import counted
 from polly_assets.schema import SINGLE_CELL
 from polly_resources.errors import BadInput
 
@@ -173,7 +174,8 @@ def _check_ids(tables: _Tables, findings: Findings) -> None:
             hint="name every observation, such as by AnnData.obs_names",
         )
     if unnamed := _unnamed(tables.features["feature_id"]):
-        message = f"{len(unnamed)} features have no name, the first in row {unnamed[0]}"
+        many = counted(len(unnamed), "feature has", "features have")
+        message = f"{many} no name, the first in row {unnamed[0]}"
         findings.note("empty_feature_ids", message, places[1])
     if repeated := _repeated(tables.samples["sample_id"]):
         raise BadInput(

@@ -96,7 +96,8 @@ def places(header: Sequence[str], file: str, line: int) -> dict[str, int]:
     for group in REQUIRED:
         if not any(what in found for what in group):
             wanted = " or ".join(NAMES[what][0].title() for what in group)
-            names = f"the header has {len(header)} columns ({', '.join(header)[:80]})"
+            shown = ", ".join([*header[:8], *["..."] * (len(header) > 8)])
+            names = f"the header has {len(header)} columns ({shown})"
             lone = f"the header is one column, {header[0][:60]!r}"
             raise BadInput(
                 "missing_columns",

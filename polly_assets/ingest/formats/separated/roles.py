@@ -40,6 +40,7 @@ from polly_assets.ingest.formats.separated.orientation import (
     shape_of,
 )
 from polly_assets.ingest.formats.streams.table import unique_names
+from polly_assets.ingest.formats.wording import counted
 from polly_resources.errors import BadInput
 from polly_resources.records import Notice
 
@@ -202,8 +203,8 @@ def _no_matrix(table: Columns, numbers: int, file: str) -> BadInput:
         )
     return BadInput(
         "no_numeric_columns",
-        f"{numbers} of the {len(table.names) - 1} columns after the first hold numbers: this is "
-        "a table of text, expected a matrix, or a table of samples",
+        f"found numbers in {numbers} of the {counted(len(table.names) - 1, 'column')} after the "
+        "first: this is a table of text, expected a matrix, or a table of samples",
         file=file,
         place=table.place,
         hint="numbers need decimal points, and TRUE and FALSE are written 1 and 0; a table of "

@@ -24,6 +24,7 @@ from polly_assets.ingest.formats.base import Matrix
 from polly_assets.ingest.formats.streams.in_order import in_order
 from polly_assets.ingest.formats.streams.lines import Stretch
 from polly_assets.ingest.formats.streams.spool import Spool
+from polly_assets.ingest.formats.wording import counted
 from polly_assets.native import text as native
 from polly_assets.native.text import Rows, as_array
 from polly_resources.errors import BadInput
@@ -254,7 +255,7 @@ def fit(cells: list[str], width: int, line: int, file: str) -> list[str]:
     column = min(len(cells), width) + (len(cells) > width)
     raise BadInput(
         "ragged_row",
-        f"the row has {len(cells)} columns, expected {width}",
+        f"the row has {counted(len(cells), 'column')}, expected {width}",
         file=file,
         place=f"line {line}, column {column}",
         hint="every row needs as many columns as the header; look for a lost or extra separator",

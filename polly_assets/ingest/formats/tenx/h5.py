@@ -36,6 +36,7 @@ from polly_assets.ingest.formats.hdf5.nodes import Dataset, Group
 from polly_assets.ingest.formats.hdf5.sparse import by_sample, stored
 from polly_assets.ingest.formats.streams.table import unique_names
 from polly_assets.ingest.formats.streams.text import dataset_id_from_name, safe_id
+from polly_assets.ingest.formats.wording import counted
 from polly_assets.native.sparse import KeyOutOfRange
 from polly_assets.schema import SINGLE_CELL
 from polly_resources.errors import BadInput
@@ -205,7 +206,7 @@ def _describes(node: Dataset, features: int, *, alone: bool) -> bool:
         return False
     length = node.shape[0]
     if length != features and (alone or node.name.endswith("/gene_names")):
-        raise _mismatch(f"{length} values", f"{features}, one for each feature", node.name)
+        raise _mismatch(counted(length, "value"), f"{features}, one for each feature", node.name)
     return bool(length == features)
 
 
@@ -273,7 +274,9 @@ def _matrix(group: Group, features: int, samples: int, findings: Findings) -> Ma
         place = f"{indices.name}[{error.at}]"
         raise _bad_part(f"found feature {error.key}", f"0 to {features - 1}", place) from None
     if repeated:
-        message = f"{repeated} entries repeat a place; they were summed"
+        message = (
+            f"{counted(repeated, 'entry repeats', 'entries repeat')} a place, and all were summed"
+        )
         findings.note("duplicate_entries", message, group.name)
     return matrix
 
@@ -294,7 +297,7 @@ def _check_offsets(
 ) -> None:
     if len(indptr) != samples + 1:
         expected = f"{samples + 1}, one for each barcode and the end"
-        raise _mismatch(f"{len(indptr)} offsets", expected, f"{place}/indptr")
+        raise _mismatch(counted(len(indptr), "offset"), expected, f"{place}/indptr")
     if indptr[0] != 0 or np.any(indptr[1:] < indptr[:-1]):
         found = "found offsets that do not ascend from 0"
         raise _bad_part(found, "the place of each barcode's first entry", f"{place}/indptr")
@@ -302,4 +305,6 @@ def _check_offsets(
         raise _bad_part(f"found values of type {indices.dtype}", "whole numbers", indices.name)
     for part in (indices, data):
         if part.shape[0] != indptr[-1]:
-            raise _mismatch(f"{part.shape[0]} values", f"{indptr[-1]} as in indptr", part.name)
+            raise _mismatch(
+                counted(part.shape[0], "value"), f"{indptr[-1]} as in indptr", part.name
+            )

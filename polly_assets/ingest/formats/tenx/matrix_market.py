@@ -23,6 +23,7 @@ from polly_assets.ingest.formats.streams.line_views import line_views
 from polly_assets.ingest.formats.streams.readahead import read_ahead
 from polly_assets.ingest.formats.streams.spool_sparse import narrowed
 from polly_assets.ingest.formats.streams.text import MAX_LINE_BYTES
+from polly_assets.ingest.formats.wording import counted
 from polly_assets.native.sparse import Triples, parse_triples, room
 from polly_resources.errors import BadInput
 
@@ -142,8 +143,8 @@ class MatrixMarket:
         if self._found < self.header.entries:
             raise BadInput(
                 "entry_count_mismatch",
-                f"the file ends after {self._found} entries, expected {self.header.entries} "
-                "as the size line states",
+                f"the file ends after {counted(self._found, 'entry', 'entries')}, expected "
+                f"{self.header.entries} as the size line states",
                 file=self.file,
                 place=f"line {self._line}",
                 hint="the file may be cut short: transfer it again",

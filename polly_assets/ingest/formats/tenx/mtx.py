@@ -33,6 +33,7 @@ from polly_assets.ingest.formats.streams.spool_sparse import Assembly
 from polly_assets.ingest.formats.tenx.lists import NameList, read_list
 from polly_assets.ingest.formats.tenx.matrix_market import KINDS, MatrixMarket, open_matrix_market
 from polly_assets.ingest.formats.tenx.names import BARCODES, FEATURES, MATRIX, NAMES, member
+from polly_assets.ingest.formats.wording import counted
 from polly_assets.schema import SINGLE_CELL
 from polly_resources.errors import BadInput
 from polly_resources.records import Notice
@@ -82,7 +83,9 @@ def _read(source: Source) -> ParsedDataset:
     features, more = check_features(features)
     matrix, repeated = _matrix(market, turned)
     if repeated:
-        message = f"{repeated} entries repeat a place; they were summed"
+        message = (
+            f"{counted(repeated, 'entry repeats', 'entries repeat')} a place, and all were summed"
+        )
         notices.append(Notice("duplicate_entries", message, source.name))
     described = describe(source, samples, features, read_sidecars(source))
     return ParsedDataset(
@@ -151,7 +154,8 @@ def _named(features: pl.DataFrame, source: Source) -> pl.DataFrame:
     if names.count != features.height:
         raise BadInput(
             "shape_mismatch",
-            f"{names.file} has {names.count} names, expected {features.height}, one per feature",
+            f"{names.file} has {counted(names.count, 'name')}, "
+            f"expected {features.height}, one per feature",
             file=source.name,
             hint="the files are of different runs, or one was cut short: transfer them again",
         )
@@ -172,8 +176,8 @@ def _orientation(
     found = " and ".join(f"{lists[role].file} has {lists[role].count}" for role in roles)
     raise BadInput(
         "shape_mismatch",
-        f"the matrix has {sizes[0]} rows and {sizes[1]} columns; {found} lines, expected one "
-        "for each row and for each column",
+        f"the matrix has {counted(sizes[0], 'row')} and {counted(sizes[1], 'column')}; {found}, "
+        "expected a line for each row and for each column",
         file=file,
         place=f"line {header.lines}",
         hint="the three files are of different runs, or one was cut short: transfer them again",

@@ -15,6 +15,7 @@ from math import comb, isfinite
 from typing import cast
 
 from polly_assets.ingest.formats.vcf.reserved import bounds_of, shape_of
+from polly_assets.ingest.formats.wording import counted
 from polly_resources.records import Notice
 
 _JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
@@ -105,7 +106,7 @@ class Field:
         if "" in parts:
             return self._odd("value_of_other_type", "has an empty value, expected . or a value")
         if expected is not None and len(parts) != expected:
-            what = f"has {len(parts)} values, expected {expected}; all are kept"
+            what = f"has {counted(len(parts), 'value')}, expected {expected}; all are kept"
             return self._odd("value_count_mismatch", what)
         if _SPACE.search(text):
             return self._odd("odd_value", "has a space, which many readers refuse")

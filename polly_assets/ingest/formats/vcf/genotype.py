@@ -19,6 +19,7 @@ from polly_assets.ingest.formats.streams.tally import Tally
 from polly_assets.ingest.formats.vcf.columns import CALL, Calls
 from polly_assets.ingest.formats.vcf.fields import Field, Sized
 from polly_assets.ingest.formats.vcf.header import FIXED, Header
+from polly_assets.ingest.formats.wording import counted
 from polly_resources.errors import BadInput
 
 _GENOTYPE = re.compile(r"[/|]?([0-9]{1,9}|\.)([/|]([0-9]{1,9}|\.))*")
@@ -236,7 +237,7 @@ class Genotypes:
         """One sample's cell, and whether nothing is to be noticed of it."""
         parts = cell.split(":")
         if len(parts) > len(layout.keys) and cell != ".":
-            found = f"{len(parts)} values in {cell[:60]!r}"
+            found = f"{counted(len(parts), 'value')} in {cell[:60]!r}"
             hint = "values are in the order of FORMAT's keys, joined by :"
             raise self._bad(found, f"at most the {len(layout.keys)} of FORMAT", at, hint)
         genotype: str | None = None

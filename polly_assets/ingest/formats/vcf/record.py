@@ -20,6 +20,7 @@ from polly_assets.ingest.formats.vcf.faults import bad_field
 from polly_assets.ingest.formats.vcf.genotype import Genotypes
 from polly_assets.ingest.formats.vcf.header import FIXED, Header
 from polly_assets.ingest.formats.vcf.info import Infos, Texts, whole
+from polly_assets.ingest.formats.wording import counted
 from polly_resources.errors import BadInput
 
 _CHROM = re.compile(r"<[^<>,\s]+>|[0-9A-Za-z!#$%&+./:;?@^_|~-][0-9A-Za-z!#$%&*+./:;=?@^_|~-]*")
@@ -211,7 +212,7 @@ class Records:
         found, width = line.count("\t") + 1, self._header.width
         return BadInput(
             "ragged_row",
-            f"the line has {found} columns, expected {width} as the header has",
+            f"the line has {counted(found, 'column')}, expected {width} as the header has",
             file=self._file,
             place=f"line {number}, column {min(found, width) + (found > width)}",
             hint="look for a lost or extra tab, and for spaces in place of tabs",

@@ -103,7 +103,7 @@ def test_the_first_of_repeated_ids_counts(tmp_path):
     assert values(dataset) == [[3], [1]]
     assert dataset.features["Symbol"].to_list() == ["C1", "A1"]
     assert codes(dataset) == ["duplicate_id_ref", "duplicate_platform_id"]
-    assert dataset.notices[0].message.startswith("1 rows")
+    assert dataset.notices[0].message.startswith("1 row repeats")
 
 
 def test_other_columns_are_named_and_value_is_found_in_any_case(tmp_path):

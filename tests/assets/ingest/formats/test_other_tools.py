@@ -84,7 +84,7 @@ def test_kallisto_names_genes_apart(tmp_path: Path) -> None:
     with pytest.raises(BadInput) as found:
         read(tmp_path, files | {"cells_x_genes.genes.names.txt": b"TP53\n"})
     assert found.value.code == "shape_mismatch"
-    assert "cells_x_genes.genes.names.txt has 1 names" in found.value.message
+    assert "cells_x_genes.genes.names.txt has 1 name," in found.value.message
 
 
 def test_matrices_of_one_run_share_lists() -> None:
