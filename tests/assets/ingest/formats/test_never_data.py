@@ -95,6 +95,8 @@ def test_segments_by_any_name_are_no_matrix(name: str, columns: str) -> None:
     assert reader_for(name, f"{columns}\r\nS1\t1\t9\t20\t5\t-0.5\r\n".encode()).name == "cbio_seg"
 
 
-def test_wide_text_is_no_list_of_variants() -> None:
-    head = "Hugo_Symbol\tVariant_Classification\tTumor_Sample_Barcode\n".encode("utf-16")
-    assert not lists_variants(head)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_columns_of_variants_in_any_encoding(encoding: str) -> None:
+    columns = "Hugo_Symbol\tVariant_Classification\tTumor_Sample_Barcode\n"
+    assert lists_variants(columns.encode(encoding))
+    assert not lists_variants(columns.encode("utf-16")[2:])  # no mark: not text
