@@ -1,13 +1,16 @@
 """How messages put into words what was found, so that a person can read them.
 
-Owns numbers with their nouns, and the beginning of a file of any kind. Keep out: the messages
-themselves, which stand where the fault is found.
+Owns numbers with their nouns, the beginning of a file of any kind, and what libraries say. Keep
+out: the messages themselves, which stand where the fault is found.
 """
 
 from __future__ import annotations
 
+import re
+
 _SHOWN_CHARACTERS = 40
 _SHOWN_BYTES = 12
+_CUT_SHORT = re.compile(r"truncated file: eof = (\d+),.*stored_eof = (\d+)")
 
 
 def counted(count: int, one: str, many: str = "") -> str:
@@ -22,3 +25,10 @@ def beginning(head: bytes) -> str:
     if text.isprintable() and len(text.encode()) > len(first) - 4:  # the last one may be cut
         return repr(text[:_SHOWN_CHARACTERS])
     return f"the bytes {head[:_SHOWN_BYTES].hex(' ')}"
+
+
+def fault_of_hdf5(error: Exception) -> str:
+    """What HDF5 says of a fault; of a file that is cut short, its sizes in words."""
+    if sizes := _CUT_SHORT.search(str(error)):
+        return f"found {sizes[1]} bytes, expected {sizes[2]}: the file was cut short"
+    return f"HDF5 cannot read it: {error}"

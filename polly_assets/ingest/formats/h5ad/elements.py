@@ -32,6 +32,7 @@ from polly_assets.ingest.formats.hdf5.sparse import (
     outliving,
     stored,
 )
+from polly_assets.ingest.formats.wording import counted
 from polly_assets.native.sparse import KeyOutOfRange
 from polly_resources.errors import BadInput
 
@@ -186,7 +187,7 @@ def _sparse(group: Group, lists: _Lists, layout: Layout, name: str, findings: Fi
             matrix, repeated = by_sample(found, layout.features, dtype)
     except KeyOutOfRange as error:
         minor = shape[1] if rows_first else shape[0]
-        wrong = f"found {error.key} at entry {error.at} with {minor} places"
+        wrong = f"found {error.key} at entry {error.at}, expected 0 to {minor - 1}"
         raise _bad_sparse(group, "indices", wrong) from None
     if repeated:
         findings.note("duplicate_entries", f"{repeated} repeated entries were summed", group.name)
@@ -197,14 +198,18 @@ def _sparse(group: Group, lists: _Lists, layout: Layout, name: str, findings: Fi
 
 def _integers(group: Group, part: str, dataset: Dataset) -> npt.NDArray[Any]:
     if dataset.shape is None or len(dataset.shape) != 1 or dataset.dtype.kind not in "iu":
-        raise _bad_sparse(group, part, f"found {dataset.dtype} of {dataset.shape}")
+        raise _bad_sparse(
+            group,
+            part,
+            f"found {dataset.dtype} of shape {dataset.shape}, expected a list of whole numbers",
+        )
     return read_array(dataset)
 
 
-def _bad_sparse(group: Group, part: str, found: str) -> BadInput:
+def _bad_sparse(group: Group, part: str, message: str) -> BadInput:
     return BadInput(
         "bad_sparse",
-        f"{found}; expected the {part} of a compressed sparse matrix",
+        message,
         place=f"{group.name}/{part}",
         hint="write the file anew with AnnData or scipy.sparse",
     )
@@ -214,7 +219,9 @@ def _encoding(group: Group, majors: int, expected: tuple[int, int]) -> tuple[boo
     """Whether rows are compressed (CSR), and the stored shape."""
     word = text_attribute(group, "encoding-type") or text_attribute(group, "h5sparse_format")
     if word is not None and word[:3] not in ("csr", "csc"):
-        raise _bad_sparse(group, "encoding-type", f"found {word!r}")
+        raise _bad_sparse(
+            group, "encoding-type", f"found {word!r}, expected csr_matrix or csc_matrix"
+        )
     rows_first = majors == expected[0] if word is None else word.startswith("csr")
     shape = attribute(group, "shape")
     if shape is None:
@@ -227,21 +234,37 @@ def _encoding(group: Group, majors: int, expected: tuple[int, int]) -> tuple[boo
     try:
         shape = tuple(int(n) for n in np.ravel(shape))
     except (OverflowError, TypeError, ValueError):
-        raise _bad_sparse(group, "shape", f"found {shape!r}") from None
+        raise _bad_sparse(group, "shape", f"found {shape!r}, expected two whole numbers") from None
     if len(shape) != 2 or shape[0 if rows_first else 1] != majors:
-        found = f"found shape {shape} with {majors + 1} offsets"
-        raise _bad_sparse(group, "indptr", found)
+        stated = " x ".join(map(str, shape))
+        raise _bad_sparse(
+            group, "indptr", f"found {majors + 1} offsets, expected one more than {stated} needs"
+        )
     return rows_first, shape
 
 
 def _check_lists(group: Group, lists: _Lists, major: int) -> None:
     indptr, indices, data = lists
     if indices.shape is None or len(indices.shape) != 1 or indices.dtype.kind not in "iu":
-        raise _bad_sparse(group, "indices", f"found {indices.dtype} of {indices.shape}")
+        raise _bad_sparse(
+            group,
+            "indices",
+            f"found {indices.dtype} of shape {indices.shape}, expected whole numbers",
+        )
     if data.shape != indices.shape:
-        raise _bad_sparse(group, "data", f"found {data.shape} values and {indices.shape} indices")
-    if len(indptr) != major + 1 or indptr[0] != 0 or np.any(indptr[1:] < indptr[:-1]):
-        found = f"found {len(indptr)} offsets for {major} rows, or not ascending from 0"
+        raise _bad_sparse(
+            group, "data", f"found shape {data.shape}, expected {indices.shape} as indices has"
+        )
+    if len(indptr) != major + 1:
+        found = f"found {counted(len(indptr), 'offset')}, expected {major + 1}"
+        raise _bad_sparse(group, "indptr", found)
+    if indptr[0] != 0:
+        raise _bad_sparse(group, "indptr", f"found {indptr[0]} as its first offset, expected 0")
+    if np.any(indptr[1:] < indptr[:-1]):
+        at = int(np.argmax(indptr[1:] < indptr[:-1]))
+        found = f"found offset {indptr[at + 1]} behind {indptr[at]}, expected ascending ones"
         raise _bad_sparse(group, "indptr", found)
     if indptr[-1] > indices.shape[0]:
-        raise _bad_sparse(group, "indptr", f"ends at {indptr[-1]} of {indices.shape[0]} entries")
+        raise _bad_sparse(
+            group, "indptr", f"its last offset is {indptr[-1]}, expected {indices.shape[0]} or less"
+        )

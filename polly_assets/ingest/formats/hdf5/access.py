@@ -26,6 +26,7 @@ from polly_assets.ingest.formats.base import Source
 from polly_assets.ingest.formats.hdf5.chunks import unpacked
 from polly_assets.ingest.formats.hdf5.nodes import Dataset, Group, Node, node_of, type_of
 from polly_assets.ingest.formats.streams.text import GZIP_MAGIC, head, read_bytes
+from polly_assets.ingest.formats.wording import fault_of_hdf5
 from polly_resources.errors import BadInput, PollyError
 from polly_resources.records import Notice
 
@@ -176,7 +177,7 @@ class guarded:  # noqa: N801 - a context manager, that is used as a function
         if isinstance(error, _LIBRARY_ERRORS):
             raise BadInput(
                 "corrupt_hdf5",
-                f"HDF5 cannot read it: {error}",
+                fault_of_hdf5(error),
                 place=self._place(),
                 hint="check the file with `h5dump -H` and transfer it again",
             ) from error

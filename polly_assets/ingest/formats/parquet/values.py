@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from polly_assets.ingest.formats.base import BLOCK_FEATURES, Block, DenseMatrix, Matrix, Source
 from polly_assets.ingest.formats.streams.packed import check_growth
 from polly_assets.ingest.formats.streams.text import GZIP_MAGIC, read_bytes
+from polly_assets.ingest.formats.wording import beginning
 from polly_resources.errors import BadInput
 from polly_resources.records import Notice
 
@@ -73,7 +74,7 @@ def guarded(file: str) -> Iterator[None]:
 
 
 def _first_line(error: BaseException) -> str:
-    return str(error).partition("\n")[0][:300]
+    return str(error).partition("\n")[0][:300].rstrip(". ")
 
 
 def opened(source: Source) -> pq.ParquetFile:
@@ -87,7 +88,7 @@ def opened(source: Source) -> pq.ParquetFile:
     if start not in (b"PAR1", b"PARE"):
         raise BadInput(
             "corrupt_parquet",
-            f"expected a Parquet file, which begins with PAR1, found {start!r}",
+            f"expected a Parquet file, which begins with PAR1, found {beginning(start)}",
             file=source.name,
             hint="the content is not what the name says: upload the original again",
         )

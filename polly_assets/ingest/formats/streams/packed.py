@@ -68,7 +68,7 @@ def check_growth(unpacked: int, packed: int, name: str, place: str = "") -> None
     raise BadInput(
         "unpacks_too_large",
         f"{packed} packed bytes unpack to {unpacked} bytes or more, expected at most "
-        f"{MAX_RATIO} for one and {MAX_BYTES} in all",
+        f"{MAX_RATIO} times as many, and {MAX_BYTES} in all",
         file=name,
         place=place,
         hint="if the content is meant to be that large, give the file unpacked or in parts",

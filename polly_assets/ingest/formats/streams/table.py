@@ -225,15 +225,21 @@ def records(text: str, layout: Layout, file: str) -> Iterator[tuple[int, list[st
     cells: list[str] = []
     try:
         for cells in reader:
+            if len(cells) < width and _is_open(cells, text, line - layout.first_line):
+                raise _open_quote("the file ends", line, file)
             if any(cell.strip() for cell in cells):
                 yield line, fit(cells, width, line, file)
             begin, line = line, layout.first_line + reader.line_num
     except csv.Error as error:
         raise _open_quote(str(error), line, file) from error
-    if cells and cells[-1].endswith("\n") and not any(layout.numbers):  # these are told by value
-        last = text.split("\n")[begin - layout.first_line :]
-        if sum(part.count('"') for part in last) % 2:
-            raise _open_quote("the file ends", begin, file)
+    told_by_value = any(layout.numbers) or not (cells and cells[-1].endswith("\n"))
+    if not told_by_value and _is_open(cells, text, begin - layout.first_line):
+        raise _open_quote("the file ends", begin, file)
+
+
+def _is_open(cells: Sequence[str], text: str, line: int) -> bool:
+    """Whether the last cell of a row, which begins on this line of the text, never ends."""
+    return cells[-1:] != [] and "\n" in cells[-1] and text.split("\n", line)[-1].count('"') % 2 == 1
 
 
 def _open_quote(what: str, line: int, file: str) -> BadInput:
@@ -287,7 +293,7 @@ def _refuse(chunk: list[tuple[int, list[str]]], at: int, layout: Layout, file: s
     bare = cell.strip()[:_LONGEST_NUMBER]
     raise BadInput(
         "not_a_number",
-        f"found {cell[:60]!r} for column {layout.columns[column]!r} of row {row[0][:60]!r}, "
+        f"found {cell[:60]!r} for column {layout.columns[column][:60]!r} of row {row[0][:60]!r}, "
         "expected a number",
         file=file,
         place=f"line {line}, column {column + 1}",

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from polly_assets.ingest.formats.base import Source
 from polly_assets.ingest.formats.registry import reader_for
-from polly_assets.ingest.formats.wording import beginning, counted
+from polly_assets.ingest.formats.streams.packed import FREE_BYTES, check_growth
+from polly_assets.ingest.formats.wording import beginning, counted, fault_of_hdf5
+from polly_assets.ingest.reading import datasets
 from polly_resources.errors import BadInput
 
 
@@ -52,3 +57,33 @@ def test_a_nul_byte_in_a_table_has_its_place(name: str) -> None:
     with pytest.raises(BadInput) as caught:
         reader_for(name, b"gene,S1\nTP53,1\nEG\0FR,2\n")
     assert (caught.value.code, caught.value.place) == ("binary_content", "line 3, byte 3")
+
+
+def test_a_short_hdf5_file_is_told_by_its_sizes() -> None:
+    said = "truncated file: eof = 30, sblock->base_addr = 0, stored_eof = 96"
+    assert fault_of_hdf5(OSError(said)) == "found 30 bytes, expected 96: the file was cut short"
+    assert fault_of_hdf5(OSError("other")) == "HDF5 cannot read it: other"
+
+
+def test_growth_is_told_in_times() -> None:
+    with pytest.raises(BadInput, match="expected at most 200 times as many, and"):
+        check_growth(FREE_BYTES + 1, 10, "x.gz")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "code", "place"),
+    [
+        ("x.csv", 'g,S1,S2\nA,1,2\n"B,1,2\nC,1,2\n', "bad_quotes", "line 3"),
+        ("x.csv", 'g,S1,S2\nA,1,2\n"B\nb",1\nC,1,2\n', "ragged_row", "line 3, column 2"),
+        ("x.csv", f"g,{'H' * 5000},S2\nA,x,2\nB,1,2\nC,1,2\n", "not_a_number", "line 2, column 2"),
+    ],
+)
+def test_a_broken_row_is_told_shortly(
+    tmp_path: Path, name: str, text: str, code: str, place: str
+) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+    with pytest.raises(BadInput) as caught:
+        list(datasets(Source(path, name)))
+    assert (caught.value.code, caught.value.place) == (code, place)
+    assert len(caught.value.message) < 200
