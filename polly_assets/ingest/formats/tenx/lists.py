@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -111,7 +112,7 @@ def read_list(path: Path, role: str) -> NameList:
     if lines == [""]:
         return NameList(file, role, ([],))
     ending = file.lower().removesuffix(".gz").rpartition(".")[2]
-    rows = _rows(lines, data, ending)
+    rows = _rows(lines, data, ending, file)
     if rows is None:
         return NameList(file, role, (_unquoted(lines, data),), notices=notices)
     bare = rows if ending == "bed" else _without_row_numbers(rows)
@@ -125,7 +126,7 @@ def read_list(path: Path, role: str) -> NameList:
     return NameList(file, role, columns, notices=notices)
 
 
-def _rows(lines: Sequence[str], data: bytes, ending: str) -> list[list[str]] | None:
+def _rows(lines: Sequence[str], data: bytes, ending: str, file: str) -> list[list[str]] | None:
     """The cells of each line; None where each line is one.
 
     Tabs are the rule. Commas separate where each line has as many and no space is behind one;
@@ -136,14 +137,33 @@ def _rows(lines: Sequence[str], data: bytes, ending: str) -> list[list[str]] | N
         return [[unquote(cell) for cell in row] for row in rows] if b'"' in data else rows
     commas = {line.count(",") for line in lines} if b"," in data and b", " not in data else {0}
     if ending == "csv" or (len(commas) == 1 and 0 not in commas):
-        return [*csv.reader(lines)]
+        return _quoted(lines, ",", file)
     if b" " not in data or len(lines) == 1:
         return None
     if all(map(_QUOTED.fullmatch, lines[1:])):
-        return [*csv.reader(lines, delimiter=" ", skipinitialspace=True)]
+        return _quoted(lines, " ", file)
     if all(map(_SPACED.match, lines[1:])):
         return [line.split(maxsplit=2) for line in lines]
     return None
+
+
+def _quoted(lines: Sequence[str], separator: str, file: str) -> list[list[str]]:
+    reader = csv.reader(lines, delimiter=separator, skipinitialspace=separator == " ")
+    rows: list[list[str]] = []
+    with suppress(csv.Error):  # text beyond its limit, which has no end either
+        for row in reader:
+            if reader.line_num > len(rows) + 1:
+                break
+            rows.append(row)
+    if len(rows) < len(lines):
+        raise BadInput(
+            "bad_quotes",
+            "the quoted text that begins here does not end in its line",
+            file=file,
+            place=f"line {len(rows) + 1}",
+            hint='a quote inside a quoted cell is written twice ("")',
+        )
+    return rows
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> list[Sequence[str | None]]:
