@@ -57,7 +57,7 @@ def guarded(file: str) -> Iterator[None]:
             file=file,
             hint="write the file anew with snappy or zstd compression",
         ) from error
-    except (pa.ArrowException, OSError, MemoryError) as error:
+    except (pa.ArrowException, OSError, MemoryError, UnicodeDecodeError) as error:
         if "crypt" in str(error):
             raise BadInput(
                 "unsupported_parquet",

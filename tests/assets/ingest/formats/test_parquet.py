@@ -211,6 +211,7 @@ def test_damaged_files(tmp_path: Path) -> None:
         (b"PAR1" + b"\0" * 99 + b"PAR1", "corrupt_parquet"),
         (b"PARE" + whole[4:-4] + b"PARE", "unsupported_parquet"),
         (b"gene,S1\nA,1\n", "corrupt_parquet"),
+        (whole.replace(b"S1", b"\xe71"), "corrupt_parquet"),
     ):
         path.write_bytes(data)
         assert refuse(path).code == code
