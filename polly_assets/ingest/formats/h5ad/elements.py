@@ -252,9 +252,8 @@ def _check_lists(group: Group, lists: _Lists, major: int) -> None:
             f"found {indices.dtype} of shape {indices.shape}, expected whole numbers",
         )
     if data.shape != indices.shape:
-        raise _bad_sparse(
-            group, "data", f"found shape {data.shape}, expected {indices.shape} as indices has"
-        )
+        sizes = (" x ".join(map(str, each.shape or ())) for each in (data, indices))
+        raise _bad_sparse(group, "data", "found {} values, expected {}".format(*sizes))
     if len(indptr) != major + 1:
         found = f"found {counted(len(indptr), 'offset')}, expected {major + 1}"
         raise _bad_sparse(group, "indptr", found)
