@@ -33,6 +33,9 @@ GROUP_CELLS = 32_000_000
 MAX_PIECES = 1_000_000
 """Entries of the index, which every reader reads whole: about 100 MB."""
 
+MAX_COLUMNS = 200_000
+"""Samples of a file. The writer holds 5 kB for each of its columns."""
+
 
 class ParquetExport(Export):
     """`feature_id` and one column per sample, in the matrix's own value type.
@@ -77,14 +80,15 @@ class ParquetExport(Export):
 
 
 def _check_pieces(matrix: Values | LargeMatrix, out: Path) -> None:
-    """Raises BadInput `too_large` for more columns and groups of rows than an index can have."""
+    """Raises BadInput `too_large` for more columns, or groups of rows, than a file can have."""
     features, samples = matrix.shape
     pieces = samples * -(-features * samples // GROUP_CELLS)
-    if pieces > MAX_PIECES:
+    if samples > MAX_COLUMNS or pieces > MAX_PIECES:
         raise BadInput(
             "too_large",
-            f"the matrix has {features:,} x {samples:,} values, and the index of a file with a "
-            f"column per sample would have {pieces:,} entries, expected at most {MAX_PIECES:,}",
+            f"the matrix has {features:,} x {samples:,} values: a file would have {samples:,} "
+            f"columns and {pieces:,} entries in its index, expected at most {MAX_COLUMNS:,} and "
+            f"{MAX_PIECES:,}",
             file=str(out),
             hint="export it as h5ad, which keeps it compact",
         )

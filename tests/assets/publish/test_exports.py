@@ -189,13 +189,20 @@ class TestAll:
         assert "takes 4,000,000,000.0 GB at least" in caught.value.message
         assert not list(tmp_path.iterdir())
 
-    def test_more_columns_than_an_index_can_have(self, tmp_path):
-        shape = (1_000, 200_000)
-        empty = SparseColumns(np.zeros(1_001, np.int64), np.zeros(0, np.int32), np.zeros(0), shape)
+    @pytest.mark.parametrize(
+        "shape, found",
+        [
+            ((1_000, 200_000), "200,000 columns and 1,400,000 entries"),
+            ((1, 200_001), "200,001 columns and 200,001 entries"),
+        ],
+    )
+    def test_more_columns_than_a_file_can_have(self, tmp_path, shape, found):
+        starts = np.zeros(shape[0] + 1, np.int64)
+        empty = SparseColumns(starts, np.zeros(0, np.int32), np.zeros(0), shape)
         with pytest.raises(BadInput) as caught:
             written("parquet", tmp_path, content(matrices={"X": empty}))
         assert caught.value.code == "too_large"
-        assert "1,400,000 entries, expected at most 1,000,000" in caught.value.message
+        assert f"{found} in its index, expected at most 200,000" in caught.value.message
 
     @pytest.mark.parametrize("name", EXPORTS)
     def test_no_such_folder(self, tmp_path, name):
