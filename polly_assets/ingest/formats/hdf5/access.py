@@ -377,10 +377,8 @@ def text_series(values: npt.NDArray[Any], place: str, findings: Findings) -> pl.
     Raises BadInput `binary_content` where a NUL byte is within one, as it is in no text.
     """
     raw = values.tolist()
-    binary = pl.Series(raw, dtype=pl.Binary)
-    damaged = binary.bin.contains(b"\0")
-    if damaged.any():
-        row = damaged.arg_max()
+    if b"\0" in b"".join(raw):
+        row = next(row for row, text in enumerate(raw) if b"\0" in text)
         raise BadInput(
             "binary_content",
             f"found a NUL byte in {raw[row][:40]!r}, the text of row {row}, expected text",
@@ -388,7 +386,7 @@ def text_series(values: npt.NDArray[Any], place: str, findings: Findings) -> pl.
             hint="the file was damaged, or holds bytes that are no text: write them as numbers",
         )
     try:
-        return binary.cast(pl.String)
+        return pl.Series(raw, dtype=pl.Binary).cast(pl.String)
     except pl.exceptions.PolarsError:
         findings.note("not_utf8", "text is not UTF-8; read as Latin-1", place)
         return pl.Series([item.decode("latin-1") for item in raw], dtype=pl.String)
