@@ -200,6 +200,9 @@ class OpenSearchCluster:
     def wait(self, status: str, count: int, seconds: float = 120) -> None:
         """Wait until every live node sees so many nodes and this health.
 
+        A busy machine may have failed to make a copy five times, after which the cluster waits to
+        be asked again.
+
         Raises ServerFailed where one ends, or it takes too long.
         """
         end = time.monotonic() + seconds
@@ -209,8 +212,11 @@ class OpenSearchCluster:
                 if not node.alive():
                     raise ServerFailed(f"a node ended:\n{node.tail()}")
             if time.monotonic() > end:
-                raise ServerFailed(f"no {status} cluster of {count} nodes:\n{live[0].tail()}")
-            time.sleep(0.1)
+                why = _tell(live[0], "GET", "/_cluster/allocation/explain")
+                what = f"no {status} cluster of {count} nodes: {why}"
+                raise ServerFailed(f"{what}\n{live[0].tail()}")
+            time.sleep(0.5)
+            _tell(live[0], "POST", "/_cluster/reroute?retry_failed=true&metric=none")
 
 
 def _sees(node: OpenSearch, status: str, count: int) -> bool:
@@ -219,6 +225,14 @@ def _sees(node: OpenSearch, status: str, count: int) -> bool:
     except OSError:
         return False
     return bool(health["status"] == status and health["number_of_nodes"] == count)
+
+
+def _tell(node: OpenSearch, method: str, path: str) -> str:
+    """What a node answers, or why it does not."""
+    try:
+        return json.dumps(node.ask(method, path))
+    except OSError as error:
+        return str(error)
 
 
 def _home() -> Path:
